@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// The seam: what any VFIO device does, whichever backend it lives in. Code above it never asks which.
+//
+// Thread safety every backend gives: all of it may be called from any thread. Calls of one device may wait for one another where the
+// kernel's would (a state change holds back another state change and reading the state), but reset(), region access and a
+// session's read and write never wait for a state change in progress.
+#pragma once
+
+#include <memory>
+
+#include "core/base/result.h"
+#include "core/base/span.h"
+#include "core/device/info.h"
+#include "core/device/mapping.h"
+#include "core/device/session.h"
+
+namespace vfm {
+
+// What a successful state change brought.
+struct StateChange {
+  std::unique_ptr<Session> session;  // null inside the saving group and for states without data
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  // The device's descriptor, to hand to another process; -1 for backends without one. Borrowed.
+  virtual int descriptor() const = 0;
+
+  virtual Result<DeviceInfo> info() = 0;
+  virtual Result<RegionInfo> regionInfo(uint32_t index) = 0;
+  virtual Result<IrqInfo> irqInfo(uint32_t index) = 0;
+
+  // VFIO_DEVICE_RESET. Leads to running, ends every session, loses the device's state.
+  virtual Status reset() = 0;
+
+  // One access (one pread or pwrite): a span of 1, 2, 4 or 8 bytes reaches the device as one access of that width.
+  // May be short; the count says. Bulk callers loop, register callers take a short count as Reason::kShortTransfer.
+  virtual Result<size_t> readRegion(uint32_t index, uint64_t offset, Bytes into) = 0;
+  virtual Result<size_t> writeRegion(uint32_t index, uint64_t offset, ConstBytes from) = 0;
+
+  // `area` must lie in one of the region's mappable areas and begin on a page.
+  virtual Result<std::shared_ptr<Mapping>> map(uint32_t index, Area area, Protection protection) = 0;
+
+  // v2. States and flags are the uAPI's numbers (native/uapi). ENOTTY: the driver has no migration.
+  virtual Result<uint64_t> migrationFlags() = 0;
+  virtual Result<uint32_t> migrationState() = 0;
+  // On failure the state is unknown until migrationState() is read: the kernel echoes the request, not the truth.
+  virtual Result<StateChange> setMigrationState(uint32_t state) = 0;
+  virtual Result<uint64_t> migrationDataSize() = 0;
+
+  // VFIO_DEVICE_FEATURE as it is: `flags` holds the feature index and GET, SET or PROBE; `payload` goes in and comes out.
+  virtual Status feature(uint32_t flags, Bytes payload) = 0;
+};
+
+}  // namespace vfm
