@@ -52,6 +52,10 @@ class Device {
 
   // VFIO_DEVICE_FEATURE as it is: `flags` holds the feature index and GET, SET or PROBE; `payload` goes in and comes out.
   virtual Status feature(uint32_t flags, Bytes payload) = 0;
+
+  // From any thread, when the owner is letting go: calls in progress return Reason::kCancelled as soon as the backend can.
+  // The kernel cannot interrupt an ioctl, so there nothing happens before it returns.
+  virtual void cancel() {}
 };
 
 }  // namespace vfm

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * Every `code` a {@link VfioError} of this library can carry, with what it means. Failures of a system call carry the errno's
+ * name instead (`EBUSY`), as Node's own do: see {@link VfioSystemError}.
+ */
+export const errorCodes = {
+  ERR_VFIO_ADDON_NOT_FOUND: 'the native addon is missing or cannot be loaded on this machine',
+  ERR_VFIO_UNSUPPORTED_PLATFORM: 'VFIO exists on Linux only',
+  ERR_VFIO_NO_EXTERNAL_BUFFERS: 'this JavaScript engine forbids ArrayBuffers over foreign memory',
+  ERR_VFIO_DEVICE_SPEC: 'the device specification does not follow the grammar',
+  ERR_VFIO_NO_SUCH_DEVICE: 'no such device on this host',
+  ERR_VFIO_NOT_BOUND: 'the device is not bound to a VFIO driver',
+  ERR_VFIO_PERMISSION: 'no permission to open the VFIO node',
+  ERR_VFIO_GROUP_NOT_VIABLE: 'a sibling in the IOMMU group is bound to a driver that is not VFIO',
+  ERR_VFIO_IN_USE: 'somebody else, or this process, holds the device or its group',
+  ERR_VFIO_NOIOMMU: 'the group has no IOMMU protection and was not asked for by name',
+  ERR_VFIO_NOT_A_DEVICE: 'the descriptor is not a VFIO device',
+  ERR_VFIO_NO_SUCH_REGION: 'the device has no such region, or not at that offset',
+  ERR_VFIO_NOT_MIGRATABLE: 'the device offers neither migration protocol',
+  ERR_VFIO_TRANSITION: 'a device did not enter the state that was asked for',
+  ERR_VFIO_NO_ROUTE: 'no legal route leads from the device state to the one that was asked for',
+  ERR_VFIO_INCOMPATIBLE: 'source and destination differ in protocol, kind or size',
+  ERR_VFIO_CHUNK_TOO_LARGE: 'a v1 chunk does not fit the data section of the destination',
+  ERR_VFIO_CHUNK_BORDERS: 'a v1 stream without frames has lost its chunk borders',
+  ERR_VFIO_MALFORMED: 'a device, a file or a peer said something impossible',
+  ERR_VFIO_SHORT_TRANSFER: 'fewer bytes moved than the interface promises',
+  ERR_VFIO_UNSUPPORTED: 'this device has no such thing',
+  ERR_VFIO_STREAM_TRUNCATED: 'the stream ends before its end record',
+  ERR_VFIO_STREAM_CORRUPT: 'the stream fails its integrity check',
+  ERR_VFIO_STREAM_VERSION: 'the stream has a format version that this reader does not know',
+  ERR_VFIO_FILE_EXISTS: 'the file exists and overwriting was not asked for',
+  ERR_VFIO_BUSY: 'another operation of this kind is in progress on the handle',
+  ERR_VFIO_SESSION_ENDED: 'the save or load session is over',
+  ERR_VFIO_CLOSED: 'the handle is closed'
+} as const
+
+/** A stable code of a library failure. */
+export type ErrorCode = keyof typeof errorCodes
