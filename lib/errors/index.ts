@@ -2,6 +2,7 @@
 export { throwIfAborted, VfioAbortError } from './abort-error.js'
 export { type ErrorCode, errorCodes } from './codes.js'
 export { errnoMessage, errnoName, errnoNumber } from './errno.js'
+export { errorFrom, isFailure, unwrap } from './native-failure.js'
 export { type SystemFailure, VfioSystemError } from './system-error.js'
 export { type Recovery, type TransitionFailure, VfioTransitionError } from './transition-error.js'
 export { VfioError } from './vfio-error.js'

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+import type { Readable } from 'node:stream'
+import type { FrameWriter } from '../stream/frame-writer.js'
+import type { Chunk, Moved } from './chunk.js'
+import type { LoadSession } from './load-session.js'
+
+/** What is known when a pre-copy has nothing to read for now. Sizes in bytes, straight from the device: estimates, perhaps absurd. */
+export interface PreCopySnapshot {
+  /** How often the device has been drained in this save, this time included. */
+  readonly round: number
+  /** Bytes read so far in this save. */
+  readonly bytes: number
+  /** v2: `VFIO_MIG_GET_PRECOPY_INFO`; `undefined` on v1, and where the driver fails the request. */
+  readonly initialBytes: bigint | undefined
+  readonly dirtyBytes: bigint | undefined
+  /** v1: `pending_bytes`. */
+  readonly pendingBytes: bigint | undefined
+  /** Milliseconds since the save began. */
+  readonly elapsedMs: number
+}
+
+/** `switch`: to stop-copy now. `continue`: ask the device again after a pause. */
+export type SwitchoverPolicy = (snapshot: PreCopySnapshot) => 'continue' | 'switch' | Promise<'continue' | 'switch'>
+
+export interface SaveOptions {
+  /** Begin in `pre-copy`, while the device runs, if it offers it. Default false: straight to `stop-copy`. */
+  readonly preCopy?: boolean
+  /** Asked each time the pre-copy is drained. Default: switch at the first time. */
+  readonly switchover?: SwitchoverPolicy
+  /** v2: bytes of each read buffer, 64 KiB to 8 MiB. Default 1 MiB. */
+  readonly bufferSize?: number
+  /** v1: how the data section is reached. `auto` maps where the device allows it and falls back on region reads. */
+  readonly dataPath?: 'auto' | 'mapped' | 'trapped'
+  /** v1: the largest chunk that is believed, in bytes. Default 256 MiB. */
+  readonly maxChunk?: number
+  /** Ends the save; the device goes back to where it was. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * A save in progress. It is read once, by one of: iteration, {@link readable}, {@link pipeTo}, {@link pipeToFrames}, {@link pipeInto}.
+ * When the data has ended, {@link complete} leaves the device in `stop`. Closed before that, the save is rolled back: the device
+ * returns to the state it was in before (v1: stop-copy -> stop -> running, since no readable driver takes a shorter way).
+ */
+export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
+  readonly protocol: 'v1' | 'v2'
+  /** Totals so far; may be read while a pump runs. */
+  readonly moved: Moved
+  /** `pre-copy`, `stop-copy`, then `ended` once all data was read. */
+  readonly phase: 'pre-copy' | 'stop-copy' | 'ended'
+  /** Milliseconds on the `performance.now()` clock at which the device was asked to leave running, or `undefined` before. */
+  readonly stoppedAt: number | undefined
+  /** The next chunks as a Node stream of owned buffers: what a socket may keep. Ends with the data; destroying it closes the session. */
+  readable(): Readable
+  /** Writes the raw bytes to `fd`, natively. The descriptor is borrowed: not closed, and not to be closed meanwhile. v1 chunk borders are lost. */
+  pipeTo(fd: number): Promise<Moved>
+  /** Writes one data frame per chunk, natively. */
+  pipeToFrames(writer: FrameWriter, section: number): Promise<Moved>
+  /** Into a device of this process, natively and without a detour through a stream. */
+  pipeInto(load: LoadSession): Promise<Moved>
+  /** Leave pre-copy now, without waiting for the policy. May be called while a pump runs. */
+  switchover(): Promise<void>
+  /** After the end of the data: ends the session, device in `stop`. @throws {VfioError} `ERR_VFIO_BUSY` when data is left */
+  complete(): Promise<void>
+  /** Ends the session wherever it is; rolls back unless completed. Idempotent. */
+  close(): Promise<void>
+}

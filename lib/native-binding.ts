@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+// What the addon offers: types only. Every property is always set (null for "absent"), 64-bit values are bigint, and a promise resolves
+// with the value or with a NativeFailure, never rejects: the error is made in TypeScript, where the caller's stack is.
+
+/** Mirrors `Reason` in native/core/base/result.h. */
+export type NativeReason =
+  | 'system'
+  | 'cancelled'
+  | 'closed'
+  | 'malformed'
+  | 'unsupported'
+  | 'short-transfer'
+  | 'chunk-too-large'
+  | 'truncated'
+  | 'corrupt'
+  | 'version'
+  | 'invalid-argument'
+
+export interface NativeFailure {
+  readonly failed: true
+  readonly reason: NativeReason
+  /** Negative, 0 when no system call failed. */
+  readonly errno: number
+  readonly syscall: string
+  readonly operation: string
+  readonly detail: string
+}
+
+export type Outcome<T> = T | NativeFailure
+
+export interface NativeDeviceInfo {
+  readonly flags: number
+  readonly regions: number
+  readonly irqs: number
+}
+
+export interface NativeArea {
+  readonly offset: bigint
+  readonly size: bigint
+}
+
+export interface NativeRegionInfo {
+  readonly index: number
+  readonly flags: number
+  readonly size: bigint
+  readonly offset: bigint
+  /** Sorted, inside the region, not overlapping. */
+  readonly mappable: readonly NativeArea[]
+  readonly type: { readonly type: number; readonly subtype: number } | null
+  readonly capabilities: readonly number[]
+}
+
+export interface NativeIrqInfo {
+  readonly index: number
+  readonly flags: number
+  readonly count: number
+}
+
+export type RegisterWidth = 1 | 2 | 4 | 8
+
+/** A device handle. Control calls run in order on the device's own thread; reset and region access never wait behind them. */
+export interface NativeDevice {
+  /** -1 where the backend has none. */
+  readonly descriptor: number
+  info(): Promise<Outcome<NativeDeviceInfo>>
+  regionInfo(index: number): Promise<Outcome<NativeRegionInfo>>
+  irqInfo(index: number): Promise<Outcome<NativeIrqInfo>>
+  reset(): Promise<Outcome<null>>
+  /** Exactly one access of `width` bytes. */
+  readRegister(index: number, offset: bigint, width: RegisterWidth): Promise<Outcome<bigint>>
+  writeRegister(index: number, offset: bigint, width: RegisterWidth, value: bigint): Promise<Outcome<null>>
+  /** All of `length` bytes, in fresh memory. */
+  readRegion(index: number, offset: bigint, length: number): Promise<Outcome<ArrayBuffer>>
+  /** All of `data`, which must not change before the promise settles. */
+  writeRegion(index: number, offset: bigint, data: Uint8Array): Promise<Outcome<null>>
+  map(index: number, offset: bigint, length: bigint, protection: 'read' | 'write' | 'read-write'): Promise<Outcome<NativeMapping>>
+  migrationFlags(): Promise<Outcome<bigint>>
+  migrationState(): Promise<Outcome<number>>
+  setMigrationState(state: number): Promise<Outcome<NativeSession | null>>
+  migrationDataSize(): Promise<Outcome<bigint>>
+  /** VFIO_DEVICE_FEATURE as it is; resolves with the payload afterwards. */
+  feature(flags: number, payload: Uint8Array): Promise<Outcome<ArrayBuffer>>
+  /** v1: save rounds over the migration region at `index`. */
+  v1Source(index: number, options: NativeV1Options): NativeSource
+  /** v1: load rounds over the migration region at `index`. */
+  v1Sink(index: number, options: NativeV1Options): NativeSink
+  /** Idempotent. Settles when every call in progress has returned and the descriptor is closed. */
+  close(): Promise<null>
+}
+
+export interface NativeV1Options {
+  readonly dataPath: 'auto' | 'mapped' | 'trapped'
+  /** Largest chunk that is accepted, in bytes. */
+  readonly maxChunk: number
+}
+
+export interface NativePrecopyInfo {
+  readonly flags: number
+  readonly initialBytes: bigint
+  readonly dirtyBytes: bigint
+}
+
+/** A v2 session. It yields either a source (save) or a sink (load), once. */
+export interface NativeSession {
+  precopyInfo(): Promise<Outcome<NativePrecopyInfo>>
+  /** `bufferSize` in bytes, of each of the session's buffers. */
+  source(bufferSize: number): NativeSource
+  sink(bufferSize: number): NativeSink
+  close(): Promise<null>
+}
+
+export type NativeProgress = 'bytes' | 'drained' | 'end'
+
+export interface NativeTurn {
+  readonly progress: NativeProgress
+  /** The chunk when progress is `bytes`. */
+  readonly data: ArrayBuffer | null
+}
+
+export interface NativePumped {
+  /** `bytes` only when a limit of the request was reached. */
+  readonly progress: NativeProgress
+  readonly bytes: number
+  readonly chunks: number
+}
+
+export interface NativeCounters {
+  readonly bytes: number
+  readonly chunks: number
+}
+
+/** Where a save's chunks come from. One call at a time. */
+export interface NativeSource {
+  /** A view of the mapped region (v1) or of a session buffer (v2): detached by the next call, or by release(). */
+  next(): Promise<Outcome<NativeTurn>>
+  /** The same in memory of the caller's own. */
+  nextOwned(): Promise<Outcome<NativeTurn>>
+  /** Detaches the chunk that next() lent, if any. */
+  release(): void
+  /** Until drained or the end; bytes as they are. `fd` is borrowed until the promise settles. */
+  pumpToFd(fd: number): Promise<Outcome<NativePumped>>
+  /** Until drained or the end, one data frame of `section` for each chunk. */
+  pumpToFrames(writer: NativeFrameWriter, section: number): Promise<Outcome<NativePumped>>
+  /** Until drained or the end, chunk by chunk into a device of this process. */
+  pumpToSink(sink: NativeSink): Promise<Outcome<NativePumped>>
+  /** Totals since the source was made; may be read while a pump runs. */
+  counters(): NativeCounters
+  /** Calls in progress settle with `cancelled` as soon as the backend can. */
+  cancel(): void
+  close(): Promise<null>
+}
+
+/** Where a load's chunks go. One call at a time. */
+export interface NativeSink {
+  /** One chunk. `data` must not change before the promise settles. */
+  write(data: Uint8Array): Promise<Outcome<null>>
+  /** Until the end of the descriptor's data; v2 only, since v1 needs its chunk borders. */
+  pumpFromFd(fd: number): Promise<Outcome<NativePumped>>
+  /** The data frames of `section` that follow, up to the first frame that is none of it (`progress` is `end`). */
+  pumpFromFrames(reader: NativeFrameReader, section: number): Promise<Outcome<NativePumped>>
+  counters(): NativeCounters
+  cancel(): void
+  close(): Promise<null>
+}
+
+/** The owner of device memory mapped into this process. */
+export interface NativeMapping {
+  readonly size: number
+  /** The same ArrayBuffer at each call, until close() detaches it. */
+  buffer(): ArrayBuffer
+  close(): Promise<null>
+}
+
+export interface NativeFrameWriterOptions {
+  readonly strong: boolean
+  /** HMAC-SHA256 key, or null. */
+  readonly key: Uint8Array | null
+}
+
+export interface NativeFrameTotals {
+  readonly frames: number
+  /** All bytes of the stream so far, headers included. */
+  readonly bytes: number
+  readonly payloadBytes: number
+}
+
+export interface NativeFrameWriter {
+  writeControl(type: number, section: number, payload: Uint8Array): Promise<Outcome<null>>
+  /** One data frame. */
+  writeData(section: number, data: Uint8Array): Promise<Outcome<null>>
+  /** The end record. */
+  finish(): Promise<Outcome<null>>
+  totals(): NativeFrameTotals
+  cancel(): void
+  close(): Promise<null>
+}
+
+export interface NativeFrameReaderOptions {
+  readonly key: Uint8Array | null
+  /** Largest data frame that is accepted, in bytes. */
+  readonly maxData: number
+}
+
+export interface NativeFrame {
+  readonly type: number
+  readonly flags: number
+  readonly section: number
+  readonly length: number
+  /** The payload of a control frame; null for a data frame, whose payload must be pumped or skipped next. */
+  readonly payload: ArrayBuffer | null
+}
+
+export interface NativeFrameReader {
+  /** The next frame; null once the end record was read and found right. */
+  next(): Promise<Outcome<NativeFrame | null>>
+  /** Reads past the data frames of `section` that follow, checking them. */
+  skipData(section: number): Promise<Outcome<NativePumped>>
+  totals(): NativeFrameTotals
+  cancel(): void
+  close(): Promise<null>
+}
+
+/** Options of a simulated device, all set. See lib/simulated for their meaning. */
+export interface NativeSimulatedOptions {
+  readonly protocol: 'v1' | 'v2' | 'none'
+  readonly stateBytes: bigint
+  readonly chunkBytes: bigint
+  /** null: the device starts with zeros. */
+  readonly seed: number | null
+  readonly dirtyRate: bigint
+  readonly dataSection: 'trapped' | 'mapped' | 'sparse' | 'straddling'
+  readonly arcs: 'full' | 'i915' | 'lvu'
+  readonly reservedBits: number
+  readonly preCopy: boolean
+  readonly p2p: boolean
+  readonly drained: 'enomsg' | 'zero'
+  readonly shortRead: number
+  readonly shortWrite: number
+  readonly faults: readonly NativeSimulatedFault[]
+  readonly delays: readonly NativeSimulatedDelay[]
+}
+
+export interface NativeSimulatedFault {
+  readonly operation: string
+  /** The state or register concerned, or an empty string for any. */
+  readonly argument: string
+  /** Positive. */
+  readonly errno: number
+  /** From the nth time on, 1-based. */
+  readonly nth: number
+  /** How many times. */
+  readonly count: number
+  readonly outcome: 'keep' | 'error' | 'requested'
+}
+
+export interface NativeSimulatedDelay {
+  readonly operation: string
+  readonly argument: string
+  readonly milliseconds: number
+}
+
+export interface NativeContainer {
+  apiVersion(): Promise<Outcome<number>>
+  checkExtension(extension: number): Promise<Outcome<number>>
+  setIommu(type: number): Promise<Outcome<null>>
+  close(): Promise<null>
+}
+
+export interface NativeGroup {
+  status(): Promise<Outcome<number>>
+  setContainer(container: NativeContainer): Promise<Outcome<null>>
+  unsetContainer(): Promise<Outcome<null>>
+  device(name: string): Promise<Outcome<NativeDevice>>
+  close(): Promise<null>
+}
+
+export interface NativeBinding {
+  readonly version: string
+  /** The uAPI numbers that native/uapi declares, by the kernel's names. */
+  readonly constants: Readonly<Record<string, number | bigint>>
+  openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
+  openContainer(path: string): Promise<Outcome<NativeContainer>>
+  openGroup(path: string): Promise<Outcome<NativeGroup>>
+  /** Takes a duplicate of `fd`, after making sure that it is a VFIO device. */
+  adoptDevice(fd: number): Promise<Outcome<NativeDevice>>
+  frameWriter(fd: number, options: NativeFrameWriterOptions): Outcome<NativeFrameWriter>
+  frameReader(fd: number, options: NativeFrameReaderOptions): Outcome<NativeFrameReader>
+}
