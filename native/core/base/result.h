@@ -13,7 +13,7 @@ namespace vfm {
 
 // Why something failed when the errno alone does not say it. Each becomes one ERR_VFIO_* code in lib/errors.
 enum class Reason {
-  kSystem,          // a system call (or a backend standing in for one) failed: errno, syscall and operation say which
+  kSystem,  // a system call (or a backend standing in for one) failed: errno, syscall and operation say which
   kCancelled,       // the caller cancelled
   kClosed,          // the handle was closed before or meanwhile
   kMalformed,       // a device, a file or a peer said something impossible (bounds, chains, sizes)
@@ -28,10 +28,10 @@ enum class Reason {
 
 struct Failure {
   Reason reason = Reason::kSystem;
-  int error = 0;              // positive errno, 0 when no system call failed
-  const char* syscall = "";   // "ioctl", "pread", ...; empty when none
-  std::string operation;      // the request in the kernel's words: "VFIO_DEVICE_FEATURE SET MIG_DEVICE_STATE"
-  std::string detail;         // what was expected and what was found, for a person
+  int error = 0;             // positive errno, 0 when no system call failed
+  const char* syscall = "";  // "ioctl", "pread", ...; empty when none
+  std::string operation;     // the request in the kernel's words: "VFIO_DEVICE_FEATURE SET MIG_DEVICE_STATE"
+  std::string detail;        // what was expected and what was found, for a person
 
   static Failure system(int error, const char* syscall, std::string operation, std::string detail = {}) {
     return Failure{Reason::kSystem, error, syscall, std::move(operation), std::move(detail)};
@@ -45,7 +45,7 @@ struct Failure {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}          // NOLINT: implicit on purpose
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
   Result(Failure failure) : state_(std::in_place_index<1>, std::move(failure)) {}  // NOLINT
 
   bool ok() const { return state_.index() == 0; }

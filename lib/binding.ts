@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// The only file that loads the addon.
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { type AddonAttempt, AddonNotFoundError, UnsupportedPlatformError } from './errors.js'
+
+/** What the addon exports. Every field of an object that crosses is set; `null` stands for "absent". */
+export interface NativeBinding {
+  /** The package version the addon was built from. */
+  readonly version: string
+}
+
+// lib/ (tests) and dist/ (what ships) lie side by side, so the package's root is one up from either.
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Where the addon may lie, in the order tried. `VFIO_MIGRATION_ADDON` names one file and rules the others out. */
+export function addonPaths(environment: NodeJS.ProcessEnv = process.env): string[] {
+  const chosen = environment.VFIO_MIGRATION_ADDON
+  if (chosen) return [chosen]
+  const prebuilt = `${root}prebuilds/${process.platform}-${process.arch}`
+  return [
+    `${root}build/Release/vfio_migration.node`,
+    `${root}build/Debug/vfio_migration.node`,
+    `${prebuilt}-glibc/vfio_migration.node`,
+    `${prebuilt}-musl/vfio_migration.node`,
+  ]
+}
+
+/**
+ * Loads the addon from the first path that works.
+ * @throws {AddonNotFoundError} `ERR_VFIO_ADDON_NOT_FOUND`, with every path tried and why it was not taken
+ */
+export function loadAddon(paths: readonly string[]): NativeBinding {
+  const require = createRequire(import.meta.url)
+  const attempts: AddonAttempt[] = []
+  let forbidden = false
+  for (const path of paths) {
+    if (!existsSync(path)) {
+      attempts.push({ path, reason: 'no such file' })
+      continue
+    }
+    try {
+      return require(path) as NativeBinding
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      forbidden ||= code === 'ERR_DLOPEN_DISABLED'
+      attempts.push({ path, reason: `${code ?? 'Error'}: ${message}` })
+    }
+  }
+  throw new AddonNotFoundError(attempts, solutions(forbidden))
+}
+
+function solutions(forbidden: boolean): string[] {
+  if (forbidden)
+    return [
+      'this process may not load addons: start it without --no-addons, and under --permission with --allow-addons',
+    ]
+  return [
+    'in a checkout: npm run build:native',
+    `elsewhere: node ${root}scripts/build-native.mjs (needs a C++17 compiler, make, python3 and node-gyp)`,
+    'if the file exists but was built for another architecture or C library: rm -rf build, then build it again',
+    'to use an addon that lies somewhere else: VFIO_MIGRATION_ADDON=/path/to/vfio_migration.node',
+  ]
+}
+
+let loaded: NativeBinding | undefined
+
+/**
+ * The addon, loaded on first use and kept.
+ * @throws {UnsupportedPlatformError} `ERR_VFIO_UNSUPPORTED_PLATFORM` off Linux
+ * @throws {AddonNotFoundError} `ERR_VFIO_ADDON_NOT_FOUND`
+ */
+export function binding(): NativeBinding {
+  if (loaded === undefined) {
+    if (process.platform !== 'linux') throw new UnsupportedPlatformError(process.platform)
+    loaded = loadAddon(addonPaths())
+  }
+  return loaded
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+import { defineConfig } from 'vitest/config'
+
+// Forks, never threads: a crash in native code then takes one file down, not the run.
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    coverage: { provider: 'v8', include: ['lib/**/*.ts'], reporter: ['text', 'json-summary'] },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/kernel/**', 'node_modules/**'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // Real devices in a virtual machine, often without hardware acceleration: one file at a time, and patience.
+          name: 'kernel',
+          include: ['test/kernel/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+})
