@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+import { unwrap } from '../errors/index.js'
+import type { NativeCounters, NativePumped, NativeSource, NativeTurn } from '../native-binding.js'
+import type { FrameWriter } from '../stream/frame-writer.js'
+import type { DataSink } from './data-sink.js'
+
+/** One turn of a source: a chunk, or the news that there is none for now (`drained`) or ever (`end`). */
+export type Turn = NativeTurn
+
+/** What a pump moved, and why it stopped. */
+export type Pumped = NativePumped
+
+/** Where the chunks of a save come from: v1 rounds or v2 reads. One call at a time. */
+export class DataSource implements AsyncDisposable {
+  readonly #device: string
+  readonly #native: NativeSource
+
+  /** @internal */
+  constructor(device: string, native: NativeSource) {
+    this.#device = device
+    this.#native = native
+  }
+
+  /** The next chunk, borrowed: its buffer is detached by the next call, by {@link release} and by {@link close}. */
+  async next(): Promise<Turn> {
+    return unwrap(await this.#native.next(), this.#device)
+  }
+
+  /** The next chunk in memory that is the caller's. */
+  async nextOwned(): Promise<Turn> {
+    return unwrap(await this.#native.nextOwned(), this.#device)
+  }
+
+  /** Detaches the chunk that {@link next} lent. */
+  release(): void {
+    this.#native.release()
+  }
+
+  /** Writes raw bytes to `fd` until drained or the end. */
+  async pumpToFd(fd: number): Promise<Pumped> {
+    return unwrap(await this.#native.pumpToFd(fd), this.#device)
+  }
+
+  /** Writes one data frame per chunk until drained or the end. */
+  async pumpToFrames(writer: FrameWriter, section: number): Promise<Pumped> {
+    return unwrap(await this.#native.pumpToFrames(writer.native, section), this.#device)
+  }
+
+  /** Chunk by chunk into a device of this process, until drained or the end. */
+  async pumpToSink(sink: DataSink): Promise<Pumped> {
+    return unwrap(await this.#native.pumpToSink(sink.native), this.#device)
+  }
+
+  /** Totals so far; also while a pump runs. */
+  get counters(): NativeCounters {
+    return this.#native.counters()
+  }
+
+  /** Calls in progress reject with an `AbortError` as soon as the backend can. */
+  cancel(): void {
+    this.#native.cancel()
+  }
+
+  /** Detaches what is lent and frees the buffers. Idempotent. */
+  async close(): Promise<void> {
+    await this.#native.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+import { unwrap } from '../errors/index.js'
+import type { NativePrecopyInfo, NativeSession } from '../native-binding.js'
+import { DataSink } from './data-sink.js'
+import { DataSource } from './data-source.js'
+
+/** `struct vfio_precopy_info`: estimates in bytes. */
+export type PrecopyInfo = NativePrecopyInfo
+
+/** A v2 data session: what entering the saving group or `resuming` yields. Owns whatever carries the bytes. */
+export class DeviceSession implements AsyncDisposable {
+  readonly #device: string
+  readonly #native: NativeSession
+
+  /** @internal Sessions come from `device.setMigrationState()`. */
+  constructor(device: string, native: NativeSession) {
+    this.#device = device
+    this.#native = native
+  }
+
+  /**
+   * `VFIO_MIG_GET_PRECOPY_INFO`, valid in the pre-copy states only (EINVAL elsewhere). On mlx5 and virtio asking also starts the next
+   * incremental save.
+   */
+  async precopyInfo(): Promise<PrecopyInfo> {
+    return unwrap(await this.#native.precopyInfo(), this.#device)
+  }
+
+  /** The bytes of a save session. `bufferSize` in bytes. Once per session. */
+  source(bufferSize: number): DataSource {
+    return new DataSource(this.#device, this.#native.source(bufferSize))
+  }
+
+  /** Takes the bytes of a load session. `bufferSize` in bytes. Once per session. */
+  sink(bufferSize: number): DataSink {
+    return new DataSink(this.#device, this.#native.sink(bufferSize))
+  }
+
+  /** Closes what carries the bytes; the state of the device stays. Idempotent. */
+  async close(): Promise<void> {
+    await this.#native.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+import type { NativeMapping } from '../native-binding.js'
+
+/**
+ * Device memory mapped into this process. {@link buffer} is a view of the device itself, not a copy: it is detached by {@link close}, and
+ * must not be handed to anything that keeps it (a socket, a Worker's transfer list).
+ */
+export class RegionMapping implements AsyncDisposable {
+  readonly #native: NativeMapping
+
+  /** @internal Mappings come from `region.map()`. */
+  constructor(native: NativeMapping) {
+    this.#native = native
+  }
+
+  /** In bytes. */
+  get size(): number {
+    return this.#native.size
+  }
+
+  /** The same ArrayBuffer at each call. Empty once closed. */
+  get buffer(): ArrayBuffer {
+    return this.#native.buffer()
+  }
+
+  /** Detaches the buffer and unmaps. Idempotent. */
+  async close(): Promise<void> {
+    await this.#native.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}

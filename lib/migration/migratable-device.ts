@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+import { Device } from '../device/device.js'
+import { detectMigration } from './detect.js'
+import type { Migration } from './migration.js'
+
+/** A device with its migration side: what `openDevice` yields. */
+export class MigratableDevice extends Device {
+  #migration: Promise<Migration> | undefined
+
+  /**
+   * Finds out which protocol the device speaks: v2 by `VFIO_DEVICE_FEATURE_MIGRATION`, else v1 by its migration region. The same object
+   * at each call, so that its one-operation-at-a-time rule holds for everybody who uses this handle.
+   * @throws {VfioError} `ERR_VFIO_NOT_MIGRATABLE`, saying why
+   */
+  migration(): Promise<Migration> {
+    this.#migration ??= detectMigration(this).catch((error: unknown) => {
+      this.#migration = undefined
+      throw error
+    })
+    return this.#migration
+  }
+}
