@@ -3,13 +3,8 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { type AddonAttempt, AddonNotFoundError, UnsupportedPlatformError } from './errors.js'
-
-/** What the addon exports. Every field of an object that crosses is set; `null` stands for "absent". */
-export interface NativeBinding {
-  /** The package version the addon was built from. */
-  readonly version: string
-}
+import { type AddonAttempt, AddonNotFoundError, UnsupportedPlatformError } from './errors/addon-error.js'
+import type { NativeBinding } from './native-binding.js'
 
 // lib/ (tests) and dist/ (what ships) lie side by side, so the package's root is one up from either.
 const root = fileURLToPath(new URL('..', import.meta.url))

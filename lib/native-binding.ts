@@ -73,7 +73,12 @@ export interface NativeDevice {
   readRegion(index: number, offset: bigint, length: number): Promise<Outcome<ArrayBuffer>>
   /** All of `data`, which must not change before the promise settles. */
   writeRegion(index: number, offset: bigint, data: Uint8Array): Promise<Outcome<null>>
-  map(index: number, offset: bigint, length: bigint, protection: 'read' | 'write' | 'read-write'): Promise<Outcome<NativeMapping>>
+  map(
+    index: number,
+    offset: bigint,
+    length: bigint,
+    protection: 'read' | 'write' | 'read-write',
+  ): Promise<Outcome<NativeMapping>>
   migrationFlags(): Promise<Outcome<bigint>>
   migrationState(): Promise<Outcome<number>>
   setMigrationState(state: number): Promise<Outcome<NativeSession | null>>

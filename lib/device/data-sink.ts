@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { unwrap } from '../errors/index.js'
-import type { NativeCounters, NativeSink } from '../native-binding.js'
-import type { FrameReader } from '../stream/frame-reader.js'
+import type { NativeCounters, NativeFrameReader, NativeSink } from '../native-binding.js'
 import type { Pumped } from './data-source.js'
 
 /** Where the chunks of a load go: v1 rounds or v2 writes. One call at a time. */
@@ -27,8 +26,8 @@ export class DataSink implements AsyncDisposable {
   }
 
   /** The data frames of `section` that follow. */
-  async pumpFromFrames(reader: FrameReader, section: number): Promise<Pumped> {
-    return unwrap(await this.native.pumpFromFrames(reader.native, section), this.#device)
+  async pumpFromFrames(reader: NativeFrameReader, section: number): Promise<Pumped> {
+    return unwrap(await this.native.pumpFromFrames(reader, section), this.#device)
   }
 
   /** Totals so far; also while a pump runs. */

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { unwrap } from '../errors/index.js'
-import type { NativeCounters, NativePumped, NativeSource, NativeTurn } from '../native-binding.js'
-import type { FrameWriter } from '../stream/frame-writer.js'
+import type {
+  NativeCounters,
+  NativeFrameWriter,
+  NativePumped,
+  NativeSource,
+  NativeTurn,
+} from '../native-binding.js'
 import type { DataSink } from './data-sink.js'
 
 /** One turn of a source: a chunk, or the news that there is none for now (`drained`) or ever (`end`). */
@@ -42,8 +47,8 @@ export class DataSource implements AsyncDisposable {
   }
 
   /** Writes one data frame per chunk until drained or the end. */
-  async pumpToFrames(writer: FrameWriter, section: number): Promise<Pumped> {
-    return unwrap(await this.#native.pumpToFrames(writer.native, section), this.#device)
+  async pumpToFrames(writer: NativeFrameWriter, section: number): Promise<Pumped> {
+    return unwrap(await this.#native.pumpToFrames(writer, section), this.#device)
   }
 
   /** Chunk by chunk into a device of this process, until drained or the end. */

@@ -95,7 +95,9 @@ export class Device implements AsyncDisposable {
   async region(index: number): Promise<Region> {
     const info = await this.regionInfo(index)
     if (info.size === 0n) {
-      throw new VfioError('ERR_VFIO_NO_SUCH_REGION', `${this.spec} has no region ${index}`, { device: this.spec })
+      throw new VfioError('ERR_VFIO_NO_SUCH_REGION', `${this.spec} has no region ${index}`, {
+        device: this.spec,
+      })
     }
     return new Region(this.spec, () => this.#open(), info)
   }

@@ -86,11 +86,14 @@ export class Region {
     protection: 'read' | 'write' | 'read-write' = 'read-write',
   ): Promise<RegionMapping> {
     const at = this.#checked(offset, length, 1)
-    return new RegionMapping(unwrap(await this.#native().map(this.index, at, BigInt(length), protection), this.#device))
+    return new RegionMapping(
+      unwrap(await this.#native().map(this.index, at, BigInt(length), protection), this.#device),
+    )
   }
 
   #checked(offset: number | bigint, length: number | bigint, alignment: number): bigint {
-    if (typeof offset === 'number' && !Number.isSafeInteger(offset)) throw new RangeError(`offset ${offset} is not an integer`)
+    if (typeof offset === 'number' && !Number.isSafeInteger(offset))
+      throw new RangeError(`offset ${offset} is not an integer`)
     const at = BigInt(offset)
     if (at < 0n || at + BigInt(length) > this.size) {
       throw new VfioError(
@@ -99,7 +102,8 @@ export class Region {
         { device: this.#device },
       )
     }
-    if (at % BigInt(alignment) !== 0n) throw new RangeError(`offset ${at} is not a multiple of the access width ${alignment}`)
+    if (at % BigInt(alignment) !== 0n)
+      throw new RangeError(`offset ${at} is not a multiple of the access width ${alignment}`)
     return at
   }
 }

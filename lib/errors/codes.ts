@@ -32,7 +32,7 @@ export const errorCodes = {
   ERR_VFIO_FILE_EXISTS: 'the file exists and overwriting was not asked for',
   ERR_VFIO_BUSY: 'another operation of this kind is in progress on the handle',
   ERR_VFIO_SESSION_ENDED: 'the save or load session is over',
-  ERR_VFIO_CLOSED: 'the handle is closed'
+  ERR_VFIO_CLOSED: 'the handle is closed',
 } as const
 
 /** A stable code of a library failure. */

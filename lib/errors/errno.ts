@@ -15,7 +15,7 @@ const added: Readonly<Record<string, number>> = {
   EOWNERDEAD: 130,
   ENOTRECOVERABLE: 131,
   EHWPOISON: 133,
-  ENOTSUPP: 524
+  ENOTSUPP: 524,
 }
 
 // Where two names share a number, the kernel's own word wins.
@@ -50,7 +50,7 @@ const messages: Readonly<Record<string, string>> = {
   EPERM: 'operation not permitted',
   EPIPE: 'the reading end is closed',
   ESPIPE: 'the descriptor is a stream',
-  ETIMEDOUT: 'timed out'
+  ETIMEDOUT: 'timed out',
 }
 
 /** The name of a negative errno: `-16` is `EBUSY`. Numbers without a name give `E` and the number. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+
 export { throwIfAborted, VfioAbortError } from './abort-error.js'
+export { type AddonAttempt, AddonNotFoundError, UnsupportedPlatformError } from './addon-error.js'
 export { type ErrorCode, errorCodes } from './codes.js'
 export { errnoMessage, errnoName, errnoNumber } from './errno.js'
 export { errorFrom, isFailure, unwrap } from './native-failure.js'

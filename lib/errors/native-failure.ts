@@ -14,7 +14,7 @@ const codes: Readonly<Record<Exclude<NativeReason, 'system' | 'cancelled'>, Erro
   truncated: 'ERR_VFIO_STREAM_TRUNCATED',
   corrupt: 'ERR_VFIO_STREAM_CORRUPT',
   version: 'ERR_VFIO_STREAM_VERSION',
-  'invalid-argument': 'ERR_VFIO_MALFORMED'
+  'invalid-argument': 'ERR_VFIO_MALFORMED',
 }
 
 export function isFailure(outcome: unknown): outcome is NativeFailure {
@@ -24,7 +24,8 @@ export function isFailure(outcome: unknown): outcome is NativeFailure {
 /** The error for a native failure. `device` names the device concerned. */
 export function errorFrom(failure: NativeFailure, device?: string): VfioError {
   if (failure.reason === 'system') return new VfioSystemError(failure, device)
-  if (failure.reason === 'cancelled') return new VfioAbortError(undefined, `${failure.operation} was cancelled`)
+  if (failure.reason === 'cancelled')
+    return new VfioAbortError(undefined, `${failure.operation} was cancelled`)
   const detail = failure.detail === '' ? '' : `: ${failure.detail}`
   return new VfioError(codes[failure.reason], `${failure.operation}${detail}`, { device })
 }

@@ -23,7 +23,9 @@ export class VfioSystemError extends VfioError {
   constructor(failure: SystemFailure, device?: string) {
     const code = errnoName(failure.errno)
     const detail = failure.detail === '' ? '' : ` (${failure.detail})`
-    super(code, `${code}: ${errnoMessage(failure.errno)}, ${failure.syscall} ${failure.operation}${detail}`, { device })
+    super(code, `${code}: ${errnoMessage(failure.errno)}, ${failure.syscall} ${failure.operation}${detail}`, {
+      device,
+    })
     this.errno = failure.errno
     this.syscall = failure.syscall
     this.operation = failure.operation

@@ -60,7 +60,7 @@ export class VfioTransitionError extends VfioError {
       'ERR_VFIO_TRANSITION',
       `${left} -> ${entered} failed${name === undefined ? '' : ` with ${name}`} (${failure.meaning}); the device is in ${failure.actual}` +
         (failure.path.length > 2 ? `, on the route ${failure.path.join(' -> ')}` : ''),
-      { device: failure.device, ...('cause' in failure ? { cause: failure.cause } : {}) }
+      { device: failure.device, ...('cause' in failure ? { cause: failure.cause } : {}) },
     )
     this.from = failure.from
     this.to = failure.to
@@ -83,7 +83,7 @@ export class VfioTransitionError extends VfioError {
       errno: this.errno,
       errnoName: this.errnoName ?? null,
       meaning: this.meaning,
-      ...(this.recovery === undefined ? {} : { recovery: this.recovery })
+      ...(this.recovery === undefined ? {} : { recovery: this.recovery }),
     }
   }
 }

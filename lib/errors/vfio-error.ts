@@ -9,7 +9,11 @@ export class VfioError extends Error {
   /** The device concerned, as it was specified; `undefined` where none is. */
   readonly device: string | undefined
 
-  constructor(code: ErrorCode | (string & {}), message: string, details: { device?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode | (string & {}),
+    message: string,
+    details: { device?: string | undefined; cause?: unknown } = {},
+  ) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
     this.code = code
     this.device = details.device
@@ -17,6 +21,10 @@ export class VfioError extends Error {
 
   /** What the commands print for `--json`: plain data, no stack. */
   toJSON(): Record<string, unknown> {
-    return { code: this.code, message: this.message, ...(this.device === undefined ? {} : { device: this.device }) }
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.device === undefined ? {} : { device: this.device }),
+    }
   }
 }

@@ -20,7 +20,9 @@ export interface PreCopySnapshot {
 }
 
 /** `switch`: to stop-copy now. `continue`: ask the device again after a pause. */
-export type SwitchoverPolicy = (snapshot: PreCopySnapshot) => 'continue' | 'switch' | Promise<'continue' | 'switch'>
+export type SwitchoverPolicy = (
+  snapshot: PreCopySnapshot,
+) => 'continue' | 'switch' | Promise<'continue' | 'switch'>
 
 export interface SaveOptions {
   /** Begin in `pre-copy`, while the device runs, if it offers it. Default false: straight to `stop-copy`. */

@@ -9,7 +9,7 @@ export const stateNames = [
   'resuming',
   'running-p2p',
   'pre-copy',
-  'pre-copy-p2p'
+  'pre-copy-p2p',
 ] as const
 
 /** A state that can be asked for, `error` excepted: only a device itself goes there. */

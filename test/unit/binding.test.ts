@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { addonPaths, binding, loadAddon } from '../../lib/binding.js'
-import { AddonNotFoundError } from '../../lib/errors.js'
+import { AddonNotFoundError } from '../../lib/errors/addon-error.js'
 
 describe('the addon', () => {
   let folder: string

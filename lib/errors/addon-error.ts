@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: MIT
+import { VfioError } from './vfio-error.js'
 
-/** Every failure of this library carries a `code` beginning with `ERR_VFIO_`; system call failures carry Node's own (`EBUSY`). */
-export class VfioError extends Error {
-  readonly code: string
-
-  constructor(code: string, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'VfioError'
-    this.code = code
-  }
-}
-
-/** `ERR_VFIO_UNSUPPORTED_PLATFORM`: VFIO exists on Linux only. Thrown by the first use, never by the import. */
+/** VFIO exists on Linux only. Thrown by the first use, never by the import. */
 export class UnsupportedPlatformError extends VfioError {
+  override readonly name = 'UnsupportedPlatformError'
   readonly platform: string
 
   constructor(platform: string) {
     super('ERR_VFIO_UNSUPPORTED_PLATFORM', `VFIO is part of Linux; it does not exist on ${platform}`)
-    this.name = 'UnsupportedPlatformError'
     this.platform = platform
   }
 }
@@ -28,8 +18,9 @@ export interface AddonAttempt {
   readonly reason: string
 }
 
-/** `ERR_VFIO_ADDON_NOT_FOUND`: the native half is missing or does not load here. `attempts` lists every place tried, in order. */
+/** The native half is missing or does not load here. `attempts` lists every place tried, in order. */
 export class AddonNotFoundError extends VfioError {
+  override readonly name = 'AddonNotFoundError'
   readonly attempts: readonly AddonAttempt[]
 
   constructor(attempts: readonly AddonAttempt[], solutions: readonly string[]) {
@@ -41,7 +32,6 @@ export class AddonNotFoundError extends VfioError {
       ...solutions.map((solution) => `  - ${solution}`),
     ]
     super('ERR_VFIO_ADDON_NOT_FOUND', lines.join('\n'))
-    this.name = 'AddonNotFoundError'
     this.attempts = attempts
   }
 }
