@@ -123,7 +123,7 @@ export interface NativeTurn {
 }
 
 export interface NativePumped {
-  /** `bytes` only when a limit of the request was reached. */
+  /** `bytes` only after pause(): there was more to move. */
   readonly progress: NativeProgress
   readonly bytes: number
   readonly chunks: number
@@ -150,6 +150,8 @@ export interface NativeSource {
   pumpToSink(sink: NativeSink): Promise<Outcome<NativePumped>>
   /** Totals since the source was made; may be read while a pump runs. */
   counters(): NativeCounters
+  /** A pump in progress settles at the next chunk border. v1 needs it: its state must not change in the middle of a round. */
+  pause(): void
   /** Calls in progress settle with `cancelled` as soon as the backend can. */
   cancel(): void
   close(): Promise<null>

@@ -61,6 +61,14 @@ export class DataSource implements AsyncDisposable {
     return this.#native.counters()
   }
 
+  /**
+   * A pump in progress settles at the next chunk border, with `progress` `bytes`. v1 needs it before a state change: a round (offset,
+   * size, data, acknowledge) must not be torn.
+   */
+  pause(): void {
+    this.#native.pause()
+  }
+
   /** Calls in progress reject with an `AbortError` as soon as the backend can. */
   cancel(): void {
     this.#native.cancel()

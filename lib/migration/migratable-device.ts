@@ -13,10 +13,12 @@ export class MigratableDevice extends Device {
    * @throws {VfioError} `ERR_VFIO_NOT_MIGRATABLE`, saying why
    */
   migration(): Promise<Migration> {
-    this.#migration ??= detectMigration(this).catch((error: unknown) => {
+    if (this.#migration) return this.#migration
+    const asked = detectMigration(this)
+    this.#migration = asked
+    asked.catch(() => {
       this.#migration = undefined
-      throw error
     })
-    return this.#migration
+    return asked
   }
 }
