@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// HMAC with SHA-256 (RFC 2104, FIPS 198-1).
+#pragma once
+
+#include "sha256.h"
+
+namespace vfm {
+
+// `key` of any length; not kept. Compare with equalDigests.
+Sha256Digest hmacSha256(ConstBytes key, ConstBytes message);
+
+}  // namespace vfm

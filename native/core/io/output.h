@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Writes a stream of bytes to a borrowed descriptor: all of it, or a Failure.
+#pragma once
+
+#include <sys/uio.h>
+
+#include "cancellation.h"
+#include "channel.h"
+#include "core/base/span.h"
+
+namespace vfm {
+
+class Output {
+ public:
+  // `fd`: file, block device, stream socket, pipe, FIFO, terminal or other pollable descriptor, at its
+  // current position. Borrowed, never closed, its flags never changed. For failures see Channel::over.
+  static Result<Output> over(int fd);
+
+  // Writes the parts one after the other, completely. The memory is borrowed for the call and not copied
+  // here. Fails with the errno of the write (ENOSPC, EPIPE, EIO, ...; SIGPIPE is never raised) or kCancelled;
+  // either way an unknown part of the bytes is out, so the stream cannot be continued. One thread at a time.
+  Status writeAll(const iovec* parts, int count, const Cancellation& cancellation);
+  Status writeAll(ConstBytes bytes, const Cancellation& cancellation);
+
+ private:
+  explicit Output(Channel channel) : channel_(std::move(channel)) {}
+  Result<size_t> writeSome(const iovec* parts, int count);
+
+  Channel channel_;
+};
+
+}  // namespace vfm
