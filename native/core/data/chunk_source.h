@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Where the data of a save comes from, the same for both protocols: v1 rounds (core/v1) or v2 reads (session_source.h).
+#pragma once
+
+#include <memory>
+
+#include "core/base/result.h"
+#include "core/base/span.h"
+#include "core/device/session.h"
+
+namespace vfm {
+
+struct Turn {
+  Progress progress = Progress::kEnd;  // kBytes, kDrained or kEnd; kAgain never leaves a source
+  Bytes bytes;                         // of kBytes
+  std::shared_ptr<void> memory;        // keeps `bytes` valid; the source itself may reuse it at the next turn
+};
+
+class ChunkSource {
+ public:
+  virtual ~ChunkSource() = default;
+
+  // The next chunk, in memory that the next call may overwrite (that is the acknowledge of v1). One thread at a time.
+  virtual Result<Turn> next() = 0;
+  // The next chunk, in memory that nobody else will touch.
+  virtual Result<Turn> nextOwned() = 0;
+  // From any thread: calls in progress and to come return Reason::kCancelled as soon as the backend can.
+  virtual void cancel() = 0;
+};
+
+}  // namespace vfm

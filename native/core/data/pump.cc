@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "core/data/pump.h"
+
+namespace vfm {
+namespace {
+
+template <typename Put>
+Result<Pumped> drain(ChunkSource& source, PumpControl& control, Put&& put) {
+  Pumped total;
+  for (;;) {
+    if (control.pauseAsked()) {
+      total.progress = Progress::kBytes;
+      return total;
+    }
+    auto turn = source.next();
+    if (!turn) return std::move(turn).failure();
+    if (turn->progress != Progress::kBytes) {
+      total.progress = turn->progress;
+      return total;
+    }
+    if (Status moved = put(ConstBytes{turn->bytes}); !moved) return std::move(moved).failure();
+    control.count(turn->bytes.size);
+    total.bytes += turn->bytes.size;
+    total.chunks += 1;
+  }
+}
+
+template <typename Take>
+Result<Pumped> follow(FrameCursor& frames, uint32_t section, PumpControl& control, Take&& take) {
+  Pumped total;
+  for (;;) {
+    auto header = frames.peek();
+    if (!header) return std::move(header).failure();
+    if (!header->is(FrameType::kData) || header->section != section) return total;
+    if (Status taken = take(frames.take(), static_cast<size_t>(header->length)); !taken) return std::move(taken).failure();
+    control.count(header->length);
+    total.bytes += header->length;
+    total.chunks += 1;
+  }
+}
+
+}  // namespace
+
+Result<Pumped> pumpToOutput(ChunkSource& source, Output& output, const Cancellation& cancellation, PumpControl& control) {
+  return drain(source, control, [&](ConstBytes chunk) { return output.writeAll(chunk, cancellation); });
+}
+
+Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section, PumpControl& control) {
+  return drain(source, control, [&](ConstBytes chunk) { return writer.writeData(section, chunk); });
+}
+
+Result<Pumped> pumpToSink(ChunkSource& source, ChunkSink& sink, PumpControl& control, PumpControl& sinkControl) {
+  return drain(source, control, [&](ConstBytes chunk) {
+    Status taken = sink.put(chunk);
+    if (taken) sinkControl.count(chunk.size);
+    return taken;
+  });
+}
+
+Result<Pumped> pumpFromInput(Input& input, ChunkSink& sink, size_t piece, const Cancellation& cancellation, PumpControl& control) {
+  if (sink.needsBorders()) {
+    return Failure::because(Reason::kUnsupported, "load from a descriptor", "v1 needs its chunk borders, which raw bytes do not carry");
+  }
+  Pumped total;
+  for (;;) {
+    auto room = sink.prepare(piece);
+    if (!room) return std::move(room).failure();
+    auto read = input.readSome(*room, cancellation);
+    if (!read) return std::move(read).failure();
+    if (*read == 0) return total;
+    if (Status taken = sink.put(ConstBytes{room->data, *read}); !taken) return std::move(taken).failure();
+    control.count(*read);
+    total.bytes += *read;
+    total.chunks += 1;
+  }
+}
+
+Result<Pumped> pumpFromFrames(FrameCursor& frames, uint32_t section, ChunkSink& sink, PumpControl& control) {
+  return follow(frames, section, control, [&](FrameReader& reader, size_t length) -> Status {
+    auto room = sink.prepare(length);
+    if (!room) return std::move(room).failure();
+    // Checked before the device is told of it: a corrupt chunk never happened.
+    if (Status read = reader.readPayload(*room); !read) return read;
+    return sink.commit();
+  });
+}
+
+Result<Pumped> skipFrames(FrameCursor& frames, uint32_t section, PumpControl& control) {
+  return follow(frames, section, control, [](FrameReader& reader, size_t) { return reader.skipPayload(); });
+}
+
+}  // namespace vfm

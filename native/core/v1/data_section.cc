@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "core/v1/data_section.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/v1/registers.h"
+
+namespace vfm {
+
+Result<DataSection> DataSection::open(std::shared_ptr<Device> device, const RegionInfo& region, DataPath path) {
+  DataSection section(std::move(device), region.index, region.size);
+  if (path == DataPath::kTrapped) return section;
+  for (const Area& area : region.mappable) {
+    auto mapping = section.device_->map(region.index, area, Protection::kReadWrite);
+    if (!mapping) {
+      if (path == DataPath::kMapped) return std::move(mapping).failure();
+      continue;
+    }
+    // Memory that can shrink under us would kill the process: those parts go by region access.
+    if (!(*mapping)->trusted()) continue;
+    section.windows_.push_back({area, std::move(*mapping)});
+  }
+  if (path == DataPath::kMapped && section.windows_.empty()) {
+    return Failure::because(Reason::kUnsupported, "mapping of the v1 data section", "the device offers no mappable area");
+  }
+  return section;
+}
+
+Status DataSection::check(uint64_t offset, uint64_t size) const {
+  if (offset < V1Registers::kHeaderSize || offset > regionSize_ || size > regionSize_ - offset) {
+    return Failure::because(Reason::kMalformed, "v1 chunk",
+                            "data_offset " + std::to_string(offset) + " and data_size " + std::to_string(size) +
+                                " lie outside the data section of a region of " + std::to_string(regionSize_) + " bytes");
+  }
+  return {};
+}
+
+uint8_t* DataSection::view(uint64_t offset, uint64_t size, std::shared_ptr<void>* keep) const {
+  for (const Window& window : windows_) {
+    if (!window.area.contains(offset, size)) continue;
+    if (keep) *keep = window.mapping;
+    return window.mapping->data() + (offset - window.area.offset);
+  }
+  return nullptr;
+}
+
+const DataSection::Window* DataSection::windowAt(uint64_t offset, uint64_t limit, uint64_t* gap) const {
+  for (const Window& window : windows_) {
+    if (window.area.contains(offset, 1)) return &window;
+    if (window.area.offset > offset) {
+      *gap = std::min(limit, window.area.offset - offset);
+      return nullptr;
+    }
+  }
+  *gap = limit;
+  return nullptr;
+}
+
+Status DataSection::copyOut(uint64_t offset, Bytes into) const {
+  while (into.size > 0) {
+    uint64_t gap = 0;
+    size_t moved;
+    if (const Window* window = windowAt(offset, into.size, &gap)) {
+      moved = static_cast<size_t>(std::min<uint64_t>(into.size, window->area.end() - offset));
+      std::memcpy(into.data, window->mapping->data() + (offset - window->area.offset), moved);
+    } else {
+      auto read = device_->readRegion(index_, offset, into.first(static_cast<size_t>(gap)));
+      if (!read) return std::move(read).failure();
+      if (*read == 0 || *read > gap) {
+        return Failure::because(Reason::kShortTransfer, "read of a v1 chunk",
+                                std::to_string(*read) + " of " + std::to_string(gap) + " bytes");
+      }
+      moved = *read;
+    }
+    into = into.from(moved);
+    offset += moved;
+  }
+  return {};
+}
+
+Status DataSection::copyIn(uint64_t offset, ConstBytes from) const {
+  while (from.size > 0) {
+    uint64_t gap = 0;
+    size_t moved;
+    if (const Window* window = windowAt(offset, from.size, &gap)) {
+      moved = static_cast<size_t>(std::min<uint64_t>(from.size, window->area.end() - offset));
+      std::memcpy(window->mapping->data() + (offset - window->area.offset), from.data, moved);
+    } else {
+      auto written = device_->writeRegion(index_, offset, from.first(static_cast<size_t>(gap)));
+      if (!written) return std::move(written).failure();
+      if (*written == 0 || *written > gap) {
+        return Failure::because(Reason::kShortTransfer, "write of a v1 chunk",
+                                std::to_string(*written) + " of " + std::to_string(gap) + " bytes");
+      }
+      moved = *written;
+    }
+    from = from.from(moved);
+    offset += moved;
+  }
+  return {};
+}
+
+}  // namespace vfm

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// The registers of a v1 migration region (struct vfio_device_migration_info), each by exactly one access of its own width.
+#pragma once
+
+#include <cstdint>
+
+#include "core/device/device.h"
+
+namespace vfm {
+
+class V1Registers {
+ public:
+  static constexpr uint64_t kDeviceState = 0;
+  static constexpr uint64_t kPendingBytes = 8;
+  static constexpr uint64_t kDataOffset = 16;
+  static constexpr uint64_t kDataSize = 24;
+  static constexpr uint64_t kHeaderSize = 32;
+
+  static constexpr uint32_t kStateMask = 7;
+  static constexpr uint32_t kRunning = 1;
+  static constexpr uint32_t kStopCopy = 2;
+  static constexpr uint32_t kPreCopy = 3;
+  static constexpr uint32_t kResuming = 4;
+
+  V1Registers(Device& device, uint32_t region) : device_(&device), region_(region) {}
+
+  Result<uint32_t> deviceState() const;  // all 32 bits
+  Result<uint64_t> pendingBytes() const;
+  Result<uint64_t> dataOffset() const;
+  Result<uint64_t> dataSize() const;
+  Status setDataSize(uint64_t size) const;
+
+ private:
+  Result<uint64_t> read64(uint64_t offset, const char* name) const;
+
+  Device* device_;
+  uint32_t region_;
+};
+
+}  // namespace vfm
