@@ -15,6 +15,7 @@ export type NativeReason =
   | 'corrupt'
   | 'version'
   | 'invalid-argument'
+  | 'busy'
 
 export interface NativeFailure {
   readonly failed: true

@@ -15,6 +15,7 @@ const codes: Readonly<Record<Exclude<NativeReason, 'system' | 'cancelled'>, Erro
   corrupt: 'ERR_VFIO_STREAM_CORRUPT',
   version: 'ERR_VFIO_STREAM_VERSION',
   'invalid-argument': 'ERR_VFIO_MALFORMED',
+  busy: 'ERR_VFIO_BUSY',
 }
 
 export function isFailure(outcome: unknown): outcome is NativeFailure {

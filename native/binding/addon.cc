@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: MIT
-// The addon's entry: what JavaScript sees of the native half. Only lib/binding.ts loads it.
+// What the addon exports (lib/native-binding.ts has the types).
 #include <napi.h>
 
-#ifndef VFM_VERSION
-#error "VFM_VERSION is the package's version, given by binding.gyp and CMakeLists.txt"
-#endif
+#include "binding/device_handle.h"
+#include "binding/frame_reader_handle.h"
+#include "binding/frame_writer_handle.h"
+#include "binding/mapping_handle.h"
+#include "binding/session_handle.h"
+#include "binding/sink_handle.h"
+#include "binding/source_handle.h"
 
 namespace vfm::binding {
 
-static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
-  exports.Set("version", Napi::String::New(env, VFM_VERSION));
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  if (Runtime::install(env) == nullptr) return exports;
+  define<DeviceHandle>(env);
+  define<SessionHandle>(env);
+  define<SourceHandle>(env);
+  define<SinkHandle>(env);
+  define<MappingHandle>(env);
+  define<FrameWriterHandle>(env);
+  define<FrameReaderHandle>(env);
+  exports.Set("version", VFM_VERSION);
+  exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
+  exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;
 }
 
-}  // namespace vfm::binding
+NODE_API_MODULE(vfio_migration, initialize)
 
-using vfm::binding::initialise;  // the macro pastes the name, so it must be unqualified
-NODE_API_MODULE(vfio_migration, initialise)
+}  // namespace vfm::binding

@@ -14,16 +14,17 @@ namespace vfm {
 // Why something failed when the errno alone does not say it. Each becomes one ERR_VFIO_* code in lib/errors.
 enum class Reason {
   kSystem,  // a system call (or a backend standing in for one) failed: errno, syscall and operation say which
-  kCancelled,       // the caller cancelled
-  kClosed,          // the handle was closed before or meanwhile
-  kMalformed,       // a device, a file or a peer said something impossible (bounds, chains, sizes)
-  kUnsupported,     // this device or backend has no such thing
-  kShortTransfer,   // fewer bytes moved than the interface promises
-  kChunkTooLarge,   // a v1 chunk does not fit the destination's data section
-  kTruncated,       // a stream ended before its end record
-  kCorrupt,         // a stream whose integrity check failed
-  kVersion,         // a stream of a format version this reader does not know
-  kInvalidArgument  // a caller's argument out of range (the binding checks first; this is the second line)
+  kCancelled,        // the caller cancelled
+  kClosed,           // the handle was closed before or meanwhile
+  kMalformed,        // a device, a file or a peer said something impossible (bounds, chains, sizes)
+  kUnsupported,      // this device or backend has no such thing
+  kShortTransfer,    // fewer bytes moved than the interface promises
+  kChunkTooLarge,    // a v1 chunk does not fit the destination's data section
+  kTruncated,        // a stream ended before its end record
+  kCorrupt,          // a stream whose integrity check failed
+  kVersion,          // a stream of a format version this reader does not know
+  kInvalidArgument,  // a caller's argument out of range (the binding checks first; this is the second line)
+  kBusy              // one call at a time, and one is in progress
 };
 
 struct Failure {

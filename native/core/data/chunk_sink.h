@@ -11,8 +11,8 @@ class ChunkSink {
  public:
   virtual ~ChunkSink() = default;
 
-  // Room for the next chunk of exactly `length` bytes: the mapped region itself where the device allows it, else a buffer.
-  // Valid until commit() or the next call. One thread at a time.
+  // Room for the next chunk of exactly `length` bytes: the mapped region itself where the device allows it,
+  // else a buffer. Valid until commit() or the next call. One thread at a time.
   virtual Result<Bytes> prepare(size_t length) = 0;
   // Hands the prepared chunk to the device. Without it, a prepared chunk never happened.
   virtual Status commit() = 0;

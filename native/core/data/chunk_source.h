@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Where the data of a save comes from, the same for both protocols: v1 rounds (core/v1) or v2 reads (session_source.h).
+// Where the data of a save comes from, the same for both protocols: v1 rounds (core/v1) or v2 reads
+// (session_source.h).
 #pragma once
 
 #include <memory>
@@ -20,7 +21,8 @@ class ChunkSource {
  public:
   virtual ~ChunkSource() = default;
 
-  // The next chunk, in memory that the next call may overwrite (that is the acknowledge of v1). One thread at a time.
+  // The next chunk, in memory that the next call may overwrite (that is the acknowledge of v1). One thread at
+  // a time.
   virtual Result<Turn> next() = 0;
   // The next chunk, in memory that nobody else will touch.
   virtual Result<Turn> nextOwned() = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A frame reader with one frame of look-ahead: whoever reads a section's data finds its end only by seeing the next frame, which then is
-// still there for whoever comes after.
+// A frame reader with one frame of look-ahead: whoever reads a section's data finds its end only by seeing
+// the next frame, which then is still there for whoever comes after.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Page-aligned anonymous memory that a system call fills and that may outlive its maker, since a JavaScript view can hold it.
+// Page-aligned anonymous memory that a system call fills and that may outlive its maker, since a JavaScript
+// view can hold it.
 #pragma once
 
 #include <cstddef>

@@ -32,7 +32,8 @@ Result<Pumped> follow(FrameCursor& frames, uint32_t section, PumpControl& contro
     auto header = frames.peek();
     if (!header) return std::move(header).failure();
     if (!header->is(FrameType::kData) || header->section != section) return total;
-    if (Status taken = take(frames.take(), static_cast<size_t>(header->length)); !taken) return std::move(taken).failure();
+    if (Status taken = take(frames.take(), static_cast<size_t>(header->length)); !taken)
+      return std::move(taken).failure();
     control.count(header->length);
     total.bytes += header->length;
     total.chunks += 1;
@@ -41,15 +42,18 @@ Result<Pumped> follow(FrameCursor& frames, uint32_t section, PumpControl& contro
 
 }  // namespace
 
-Result<Pumped> pumpToOutput(ChunkSource& source, Output& output, const Cancellation& cancellation, PumpControl& control) {
+Result<Pumped> pumpToOutput(ChunkSource& source, Output& output, const Cancellation& cancellation,
+                            PumpControl& control) {
   return drain(source, control, [&](ConstBytes chunk) { return output.writeAll(chunk, cancellation); });
 }
 
-Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section, PumpControl& control) {
+Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section,
+                            PumpControl& control) {
   return drain(source, control, [&](ConstBytes chunk) { return writer.writeData(section, chunk); });
 }
 
-Result<Pumped> pumpToSink(ChunkSource& source, ChunkSink& sink, PumpControl& control, PumpControl& sinkControl) {
+Result<Pumped> pumpToSink(ChunkSource& source, ChunkSink& sink, PumpControl& control,
+                          PumpControl& sinkControl) {
   return drain(source, control, [&](ConstBytes chunk) {
     Status taken = sink.put(chunk);
     if (taken) sinkControl.count(chunk.size);
@@ -57,9 +61,11 @@ Result<Pumped> pumpToSink(ChunkSource& source, ChunkSink& sink, PumpControl& con
   });
 }
 
-Result<Pumped> pumpFromInput(Input& input, ChunkSink& sink, size_t piece, const Cancellation& cancellation, PumpControl& control) {
+Result<Pumped> pumpFromInput(Input& input, ChunkSink& sink, size_t piece, const Cancellation& cancellation,
+                             PumpControl& control) {
   if (sink.needsBorders()) {
-    return Failure::because(Reason::kUnsupported, "load from a descriptor", "v1 needs its chunk borders, which raw bytes do not carry");
+    return Failure::because(Reason::kUnsupported, "load from a descriptor",
+                            "v1 needs its chunk borders, which raw bytes do not carry");
   }
   Pumped total;
   for (;;) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Moves chunks between a device and a descriptor, a stream or another device, on the calling thread. The bytes are touched by nothing but
-// the system calls, the checksum, and one copy where memory has to be crossed.
+// Moves chunks between a device and a descriptor, a stream or another device, on the calling thread. The
+// bytes are touched by nothing but the system calls, the checksum, and one copy where memory has to be
+// crossed.
 #pragma once
 
 #include <atomic>
@@ -18,9 +19,9 @@ namespace vfm {
 
 // Shared with the thread that watches or steers a pump.
 struct PumpControl {
-  std::atomic<uint64_t> bytes{0};   // totals of the source or sink, over all its pumps
+  std::atomic<uint64_t> bytes{0};  // totals of the source or sink, over all its pumps
   std::atomic<uint64_t> chunks{0};
-  std::atomic<bool> pause{false};   // a running pump stops at the next chunk border and clears it
+  std::atomic<bool> pause{false};  // a running pump stops at the next chunk border and clears it
 
   void count(size_t size) {
     bytes.fetch_add(size, std::memory_order_relaxed);
@@ -36,12 +37,15 @@ struct Pumped {
 };
 
 // Each runs until the source is drained or at its end, or is paused.
-Result<Pumped> pumpToOutput(ChunkSource& source, Output& output, const Cancellation& cancellation, PumpControl& control);
+Result<Pumped> pumpToOutput(ChunkSource& source, Output& output, const Cancellation& cancellation,
+                            PumpControl& control);
 Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section, PumpControl& control);
-Result<Pumped> pumpToSink(ChunkSource& source, ChunkSink& sink, PumpControl& control, PumpControl& sinkControl);
+Result<Pumped> pumpToSink(ChunkSource& source, ChunkSink& sink, PumpControl& control,
+                          PumpControl& sinkControl);
 
 // Until the input ends; only for sinks that do not need borders.
-Result<Pumped> pumpFromInput(Input& input, ChunkSink& sink, size_t piece, const Cancellation& cancellation, PumpControl& control);
+Result<Pumped> pumpFromInput(Input& input, ChunkSink& sink, size_t piece, const Cancellation& cancellation,
+                             PumpControl& control);
 // The data frames of `section` that follow, up to the first frame that is none of them.
 Result<Pumped> pumpFromFrames(FrameCursor& frames, uint32_t section, ChunkSink& sink, PumpControl& control);
 // The same, checked and thrown away.

@@ -24,8 +24,9 @@ Status SessionSink::put(ConstBytes chunk) {
     auto written = session_->write(chunk);
     if (!written) return std::move(written).failure();
     if (*written == 0 || *written > chunk.size) {
-      return Failure::because(Reason::kShortTransfer, "write of the migration data",
-                              "the device took " + std::to_string(*written) + " of " + std::to_string(chunk.size) + " bytes");
+      return Failure::because(
+          Reason::kShortTransfer, "write of the migration data",
+          "the device took " + std::to_string(*written) + " of " + std::to_string(chunk.size) + " bytes");
     }
     chunk = chunk.from(*written);
   }

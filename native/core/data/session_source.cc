@@ -6,7 +6,8 @@
 namespace vfm {
 namespace {
 
-// Only a descriptor that somebody made non-blocking answers "again", and most drivers' cannot be polled (epoll: EPERM).
+// Only a descriptor that somebody made non-blocking answers "again", and most drivers' cannot be polled
+// (epoll: EPERM).
 void pause() {
   const timespec wait{0, 1'000'000};
   nanosleep(&wait, nullptr);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// v2: the bytes of a save session, in pieces as large as the buffer. Where a read ends means nothing in v2, so short reads are joined.
+// v2: the bytes of a save session, in pieces as large as the buffer. Where a read ends means nothing in v2,
+// so short reads are joined.
 #pragma once
 
 #include <atomic>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The seam: what any VFIO device does, whichever backend it lives in. Code above it never asks which.
 //
-// Thread safety every backend gives: all of it may be called from any thread. Calls of one device may wait for one another where the
-// kernel's would (a state change holds back another state change and reading the state), but reset(), region access and a
-// session's read and write never wait for a state change in progress.
+// Thread safety every backend gives: all of it may be called from any thread. Calls of one device may wait
+// for one another where the kernel's would (a state change holds back another state change and reading the
+// state), but reset(), region access and a session's read and write never wait for a state change in
+// progress.
 #pragma once
 
 #include <memory>
@@ -35,8 +36,9 @@ class Device {
   // VFIO_DEVICE_RESET. Leads to running, ends every session, loses the device's state.
   virtual Status reset() = 0;
 
-  // One access (one pread or pwrite): a span of 1, 2, 4 or 8 bytes reaches the device as one access of that width.
-  // May be short; the count says. Bulk callers loop, register callers take a short count as Reason::kShortTransfer.
+  // One access (one pread or pwrite): a span of 1, 2, 4 or 8 bytes reaches the device as one access of that
+  // width. May be short; the count says. Bulk callers loop, register callers take a short count as
+  // Reason::kShortTransfer.
   virtual Result<size_t> readRegion(uint32_t index, uint64_t offset, Bytes into) = 0;
   virtual Result<size_t> writeRegion(uint32_t index, uint64_t offset, ConstBytes from) = 0;
 
@@ -46,15 +48,17 @@ class Device {
   // v2. States and flags are the uAPI's numbers (native/uapi). ENOTTY: the driver has no migration.
   virtual Result<uint64_t> migrationFlags() = 0;
   virtual Result<uint32_t> migrationState() = 0;
-  // On failure the state is unknown until migrationState() is read: the kernel echoes the request, not the truth.
+  // On failure the state is unknown until migrationState() is read: the kernel echoes the request, not the
+  // truth.
   virtual Result<StateChange> setMigrationState(uint32_t state) = 0;
   virtual Result<uint64_t> migrationDataSize() = 0;
 
-  // VFIO_DEVICE_FEATURE as it is: `flags` holds the feature index and GET, SET or PROBE; `payload` goes in and comes out.
+  // VFIO_DEVICE_FEATURE as it is: `flags` holds the feature index and GET, SET or PROBE; `payload` goes in
+  // and comes out.
   virtual Status feature(uint32_t flags, Bytes payload) = 0;
 
-  // From any thread, when the owner is letting go: calls in progress return Reason::kCancelled as soon as the backend can.
-  // The kernel cannot interrupt an ioctl, so there nothing happens before it returns.
+  // From any thread, when the owner is letting go: calls in progress return Reason::kCancelled as soon as the
+  // backend can. The kernel cannot interrupt an ioctl, so there nothing happens before it returns.
   virtual void cancel() {}
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a device says about itself, already checked: every offset and size below lies inside the region it belongs to.
+// What a device says about itself, already checked: every offset and size below lies inside the region it
+// belongs to.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +32,11 @@ struct RegionType {
 
 struct RegionInfo {
   uint32_t index = 0;
-  uint32_t flags = 0;           // VFIO_REGION_INFO_FLAG_*
-  uint64_t size = 0;            // 0: the device has no such region
-  uint64_t offset = 0;          // where the region begins on the device descriptor (kernel) or in the peer's file
-  std::vector<Area> mappable;   // sorted by offset, not overlapping, inside the region; empty when nothing may be mapped
+  uint32_t flags = 0;   // VFIO_REGION_INFO_FLAG_*
+  uint64_t size = 0;    // 0: the device has no such region
+  uint64_t offset = 0;  // where the region begins on the device descriptor (kernel) or in the peer's file
+  std::vector<Area>
+      mappable;  // sorted by offset, not overlapping, inside the region; empty when nothing may be mapped
   std::optional<RegionType> type;
   std::vector<uint16_t> capabilities;  // ids in chain order, known to us or not
 };

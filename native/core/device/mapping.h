@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Device memory in our address space. Whoever holds the shared_ptr may use the pointer; the last holder unmaps.
+// Device memory in our address space. Whoever holds the shared_ptr may use the pointer; the last holder
+// unmaps.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,8 @@ class Mapping {
 
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
-  // False where somebody else can shrink what is mapped (an access would raise SIGBUS): such memory never becomes an ArrayBuffer.
+  // False where somebody else can shrink what is mapped (an access would raise SIGBUS): such memory never
+  // becomes an ArrayBuffer.
   bool trusted() const { return trusted_; }
 
  protected:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One v2 save or load in progress on one device, and what carries its bytes (for the kernel: the data descriptor).
-// Not a descriptor to the code above: the end of the data is decided here.
+// One v2 save or load in progress on one device, and what carries its bytes (for the kernel: the data
+// descriptor). Not a descriptor to the code above: the end of the data is decided here.
 #pragma once
 
 #include <cstdint>
@@ -32,13 +32,15 @@ class Session {
  public:
   virtual ~Session() = default;
 
-  // Save sessions. One reader at a time; may run beside a state change of the same device. EINTR is retried inside.
+  // Save sessions. One reader at a time; may run beside a state change of the same device. EINTR is retried
+  // inside.
   virtual Result<ReadOutcome> read(Bytes into) = 0;
   // Load sessions. May take fewer bytes than given, never 0 of a non-empty span.
   virtual Result<size_t> write(ConstBytes from) = 0;
   // VFIO_MIG_GET_PRECOPY_INFO; the request struct is zeroed before every call.
   virtual Result<PrecopyInfo> precopyInfo() = 0;
-  // From any thread: read and write return Reason::kCancelled from now on, a call in progress as soon as the backend can.
+  // From any thread: read and write return Reason::kCancelled from now on, a call in progress as soon as the
+  // backend can.
   virtual void cancel() = 0;
 };
 

@@ -8,7 +8,8 @@
 
 namespace vfm {
 
-Result<DataSection> DataSection::open(std::shared_ptr<Device> device, const RegionInfo& region, DataPath path) {
+Result<DataSection> DataSection::open(std::shared_ptr<Device> device, const RegionInfo& region,
+                                      DataPath path) {
   DataSection section(std::move(device), region.index, region.size);
   if (path == DataPath::kTrapped) return section;
   for (const Area& area : region.mappable) {
@@ -22,7 +23,8 @@ Result<DataSection> DataSection::open(std::shared_ptr<Device> device, const Regi
     section.windows_.push_back({area, std::move(*mapping)});
   }
   if (path == DataPath::kMapped && section.windows_.empty()) {
-    return Failure::because(Reason::kUnsupported, "mapping of the v1 data section", "the device offers no mappable area");
+    return Failure::because(Reason::kUnsupported, "mapping of the v1 data section",
+                            "the device offers no mappable area");
   }
   return section;
 }
@@ -30,8 +32,9 @@ Result<DataSection> DataSection::open(std::shared_ptr<Device> device, const Regi
 Status DataSection::check(uint64_t offset, uint64_t size) const {
   if (offset < V1Registers::kHeaderSize || offset > regionSize_ || size > regionSize_ - offset) {
     return Failure::because(Reason::kMalformed, "v1 chunk",
-                            "data_offset " + std::to_string(offset) + " and data_size " + std::to_string(size) +
-                                " lie outside the data section of a region of " + std::to_string(regionSize_) + " bytes");
+                            "data_offset " + std::to_string(offset) + " and data_size " +
+                                std::to_string(size) + " lie outside the data section of a region of " +
+                                std::to_string(regionSize_) + " bytes");
   }
   return {};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The data section of a v1 migration region: trapped, mapped, or partly each. Finds a chunk in it, or copies it in and out.
+// The data section of a v1 migration region: trapped, mapped, or partly each. Finds a chunk in it, or copies
+// it in and out.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,8 @@ enum class DataPath : uint8_t {
 
 class DataSection {
  public:
-  // Maps every mappable area once, for as long as the section lives: moving a mapping costs half the throughput.
+  // Maps every mappable area once, for as long as the section lives: moving a mapping costs half the
+  // throughput.
   static Result<DataSection> open(std::shared_ptr<Device> device, const RegionInfo& region, DataPath path);
 
   uint64_t regionSize() const { return regionSize_; }

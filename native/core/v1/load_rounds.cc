@@ -7,7 +7,11 @@
 namespace vfm {
 
 V1LoadRounds::V1LoadRounds(std::shared_ptr<Device> device, uint32_t region, DataPath path, size_t maxChunk)
-    : device_(std::move(device)), registers_(*device_, region), region_(region), path_(path), maxChunk_(maxChunk) {}
+    : device_(std::move(device)),
+      registers_(*device_, region),
+      region_(region),
+      path_(path),
+      maxChunk_(maxChunk) {}
 
 Result<uint64_t> V1LoadRounds::place(size_t length) {
   if (cancelled_) return Failure::because(Reason::kCancelled, "v1 load round");
@@ -20,7 +24,8 @@ Result<uint64_t> V1LoadRounds::place(size_t length) {
   }
   if (length > maxChunk_) {
     return Failure::because(Reason::kChunkTooLarge, "v1 load round",
-                            "a chunk of " + std::to_string(length) + " bytes; at most " + std::to_string(maxChunk_) + " are accepted");
+                            "a chunk of " + std::to_string(length) + " bytes; at most " +
+                                std::to_string(maxChunk_) + " are accepted");
   }
   auto offset = registers_.dataOffset();
   if (!offset) return std::move(offset).failure();
@@ -28,7 +33,8 @@ Result<uint64_t> V1LoadRounds::place(size_t length) {
   if (length > section_->regionSize() - *offset) {
     return Failure::because(Reason::kChunkTooLarge, "v1 load round",
                             "a chunk of " + std::to_string(length) + " bytes does not fit the " +
-                                std::to_string(section_->regionSize() - *offset) + " bytes from data_offset to the end of the region");
+                                std::to_string(section_->regionSize() - *offset) +
+                                " bytes from data_offset to the end of the region");
   }
   return *offset;
 }
@@ -60,7 +66,8 @@ Result<Bytes> V1LoadRounds::prepare(size_t length) {
 
 Status V1LoadRounds::commit() {
   if (!inPlace_) {
-    if (Status copied = section_->copyIn(offset_, ConstBytes{buffer_->data(), prepared_}); !copied) return copied;
+    if (Status copied = section_->copyIn(offset_, ConstBytes{buffer_->data(), prepared_}); !copied)
+      return copied;
   }
   return consume(prepared_);
 }

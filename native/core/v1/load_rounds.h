@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// v1: the rounds of a load (data_offset, data, data_size), one for each saved chunk, with the size it was saved with.
+// v1: the rounds of a load (data_offset, data, data_size), one for each saved chunk, with the size it was
+// saved with.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The registers of a v1 migration region (struct vfio_device_migration_info), each by exactly one access of its own width.
+// The registers of a v1 migration region (struct vfio_device_migration_info), each by exactly one access of
+// its own width.
 #pragma once
 
 #include <cstdint>

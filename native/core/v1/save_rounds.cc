@@ -7,7 +7,11 @@
 namespace vfm {
 
 V1SaveRounds::V1SaveRounds(std::shared_ptr<Device> device, uint32_t region, DataPath path, size_t maxChunk)
-    : device_(std::move(device)), registers_(*device_, region), region_(region), path_(path), maxChunk_(maxChunk) {}
+    : device_(std::move(device)),
+      registers_(*device_, region),
+      region_(region),
+      path_(path),
+      maxChunk_(maxChunk) {}
 
 // Where the device stands when it says that there is nothing: drained in pre-copy, at the end in stop-copy.
 Result<Progress> V1SaveRounds::phaseWithoutData() {
@@ -19,8 +23,9 @@ Result<Progress> V1SaveRounds::phaseWithoutData() {
     case V1Registers::kPreCopy:
       return Progress::kDrained;
     default:
-      return Failure::system(ENODEV, "pread", "v1 save round",
-                             "device_state is " + std::to_string(*state) + ": the device is no longer saving");
+      return Failure::system(
+          ENODEV, "pread", "v1 save round",
+          "device_state is " + std::to_string(*state) + ": the device is no longer saving");
   }
 }
 
@@ -30,7 +35,8 @@ Result<Progress> V1SaveRounds::pending() {
   if (*bytes > 0) return Progress::kBytes;
   auto phase = phaseWithoutData();
   if (!phase || *phase == Progress::kDrained) return phase;
-  // The switch to stop-copy may have fallen between the two reads: only a 0 read while in stop-copy is the end.
+  // The switch to stop-copy may have fallen between the two reads: only a 0 read while in stop-copy is the
+  // end.
   bytes = registers_.pendingBytes();
   if (!bytes) return std::move(bytes).failure();
   return *bytes > 0 ? Progress::kBytes : Progress::kEnd;
@@ -55,7 +61,8 @@ Result<Turn> V1SaveRounds::round(bool owned) {
   auto size = registers_.dataSize();
   if (!size) return std::move(size).failure();
   if (*size == 0) {
-    // SPDK says so for ever in pre-copy, with pending_bytes above 0; QEMU's client takes it as the end in stop-copy.
+    // SPDK says so for ever in pre-copy, with pending_bytes above 0; QEMU's client takes it as the end in
+    // stop-copy.
     auto phase = phaseWithoutData();
     if (!phase) return std::move(phase).failure();
     return Turn{*phase, {}, nullptr};
@@ -63,8 +70,8 @@ Result<Turn> V1SaveRounds::round(bool owned) {
   if (Status inside = section_->check(*offset, *size); !inside) return std::move(inside).failure();
   if (*size > maxChunk_) {
     return Failure::because(Reason::kChunkTooLarge, "v1 save round",
-                            "the device staged " + std::to_string(*size) + " bytes; at most " + std::to_string(maxChunk_) +
-                                " are accepted");
+                            "the device staged " + std::to_string(*size) + " bytes; at most " +
+                                std::to_string(maxChunk_) + " are accepted");
   }
   const size_t length = static_cast<size_t>(*size);
 
@@ -82,7 +89,8 @@ Result<Turn> V1SaveRounds::round(bool owned) {
     memory = std::move(*allocated);
     if (!owned) buffer_ = memory;
   }
-  if (Status copied = section_->copyOut(*offset, Bytes{memory->data(), length}); !copied) return std::move(copied).failure();
+  if (Status copied = section_->copyOut(*offset, Bytes{memory->data(), length}); !copied)
+    return std::move(copied).failure();
   return Turn{Progress::kBytes, Bytes{memory->data(), length}, std::move(memory)};
 }
 

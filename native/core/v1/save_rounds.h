@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// v1: the rounds of a save, in the order the uAPI makes mandatory (pending_bytes, data_offset, data_size, data, pending_bytes again as
-// the acknowledge). One chunk is what one round yields, and is kept whole.
+// v1: the rounds of a save, in the order the uAPI makes mandatory (pending_bytes, data_offset, data_size,
+// data, pending_bytes again as the acknowledge). One chunk is what one round yields, and is kept whole.
 #pragma once
 
 #include <atomic>
@@ -24,7 +24,8 @@ class V1SaveRounds final : public ChunkSource {
 
  private:
   Result<Turn> round(bool owned);
-  // kBytes when there is something to fetch; decides drained or end from the state sampled before the pending_bytes that said 0.
+  // kBytes when there is something to fetch; decides drained or end from the state sampled before the
+  // pending_bytes that said 0.
   Result<Progress> pending();
   Result<Progress> phaseWithoutData();
 

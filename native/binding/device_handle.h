@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// NativeDevice: a device of any backend.
+#pragma once
+
+#include <functional>
+
+#include "binding/handle.h"
+#include "core/device/device.h"
+
+namespace vfm::binding {
+
+class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
+ public:
+  static constexpr const char* kName = "Device";
+  struct Init {
+    std::shared_ptr<Device> device;
+  };
+  static Napi::Function classDefinition(Napi::Env env);
+  explicit DeviceHandle(const Napi::CallbackInfo& info);
+  ~DeviceHandle() override { dropOn(urgent_, std::move(device_)); }
+
+ private:
+  Napi::Value descriptor(const Napi::CallbackInfo& info);
+  Napi::Value deviceInfo(const Napi::CallbackInfo& info);
+  Napi::Value regionInfo(const Napi::CallbackInfo& info);
+  Napi::Value irqInfo(const Napi::CallbackInfo& info);
+  Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value readRegister(const Napi::CallbackInfo& info);
+  Napi::Value writeRegister(const Napi::CallbackInfo& info);
+  Napi::Value readRegion(const Napi::CallbackInfo& info);
+  Napi::Value writeRegion(const Napi::CallbackInfo& info);
+  Napi::Value map(const Napi::CallbackInfo& info);
+  Napi::Value migrationFlags(const Napi::CallbackInfo& info);
+  Napi::Value migrationState(const Napi::CallbackInfo& info);
+  Napi::Value setMigrationState(const Napi::CallbackInfo& info);
+  Napi::Value migrationDataSize(const Napi::CallbackInfo& info);
+  Napi::Value feature(const Napi::CallbackInfo& info);
+  Napi::Value v1Source(const Napi::CallbackInfo& info);
+  Napi::Value v1Sink(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  template <typename T, typename Work, typename Convert>
+  Napi::Value call(Napi::Env env, Lane& lane, const char* what, Work work, Convert convert, uint64_t pin = 0);
+
+  // A device stuck in a state change can still be reset, and its regions looked at.
+  Lane control_;
+  Lane access_;
+  Lane urgent_;
+  std::shared_ptr<Device> device_;  // null once closed
+  // Calls in progress per handle; close() settles after the last.
+  size_t inProgress_ = 0;
+  std::vector<Napi::Promise::Deferred> closing_;
+  std::shared_ptr<Device> closingDevice_;
+  void leave(Napi::Env env);
+  void finishClose(Napi::Env env);
+};
+
+}  // namespace vfm::binding

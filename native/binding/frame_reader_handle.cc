@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "binding/frame_reader_handle.h"
+
+#include <fcntl.h>
+
+#include "binding/arguments.h"
+#include "binding/lent_memory.h"
+#include "binding/pump_values.h"
+#include "binding/stream_options.h"
+#include "core/data/memory.h"
+
+namespace vfm::binding {
+namespace {
+
+struct ReadFrame {
+  FrameHeader header;
+  std::shared_ptr<Memory> payload;  // of a control frame
+};
+
+// A control frame whole, a data frame's header only; nothing once the end record was right.
+Result<std::optional<ReadFrame>> readFrame(OpenFrameReader& open) {
+  if (open.reader.finished()) return std::optional<ReadFrame>();
+  auto header = open.frames.peek();
+  if (!header) return std::move(header).failure();
+  ReadFrame frame{*header, nullptr};
+  if (header->is(FrameType::kEnd)) {
+    open.frames.take();
+    return std::optional<ReadFrame>();
+  }
+  if (header->is(FrameType::kData)) return std::optional<ReadFrame>(std::move(frame));
+  auto memory = Memory::allocate(static_cast<size_t>(header->length));
+  if (!memory) return std::move(memory).failure();
+  if (Status read =
+          open.frames.take().readPayload(Bytes{(*memory)->data(), static_cast<size_t>(header->length)});
+      !read) {
+    return std::move(read).failure();
+  }
+  frame.payload = std::move(*memory);
+  return std::optional<ReadFrame>(std::move(frame));
+}
+
+}  // namespace
+
+Napi::Function FrameReaderHandle::classDefinition(Napi::Env env) {
+  return DefineClass(env, kName,
+                     {InstanceMethod<&FrameReaderHandle::next>("next"),
+                      InstanceMethod<&FrameReaderHandle::skipData>("skipData"),
+                      InstanceMethod<&FrameReaderHandle::totals>("totals"),
+                      InstanceMethod<&FrameReaderHandle::cancel>("cancel"),
+                      InstanceMethod<&FrameReaderHandle::close>("close")});
+}
+
+Napi::Value FrameReaderHandle::openOver(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int borrowed = arguments.integer(0);
+  const Napi::Object object = arguments.object(1);
+  if (!arguments.ok()) return info.Env().Undefined();
+  UniqueFd fd(::fcntl(borrowed, F_DUPFD_CLOEXEC, 3));
+  if (!fd)
+    return toObject(info.Env(),
+                    Failure::system(errno, "fcntl", "F_DUPFD_CLOEXEC " + std::to_string(borrowed)));
+  auto cancellation = Cancellation::create();
+  if (!cancellation) return toObject(info.Env(), cancellation.failure());
+  auto input = Input::over(fd.get());
+  if (!input) return toObject(info.Env(), input.failure());
+  return make<FrameReaderHandle>(
+      info.Env(), Init{std::make_shared<OpenFrameReader>(std::move(fd), std::move(*input),
+                                                         std::move(*cancellation), readerOptions(object))});
+}
+
+FrameReaderHandle::FrameReaderHandle(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<FrameReaderHandle>(info), lane_("vfm:read") {
+  open_ = takeInit<Init>(info).open;
+  cancellation_ = open_->cancellation;
+}
+
+Napi::Value FrameReaderHandle::next(const Napi::CallbackInfo& info) {
+  if (!open_) return failed(info.Env(), closed("read of a frame"));
+  if (!turnstile_.enter()) return failed(info.Env(), busy("read of a frame"));
+  Ref();
+  return Runtime::of(info.Env())
+      .run<std::optional<ReadFrame>>(
+          info.Env(), lane_, [open = open_] { return readFrame(*open); },
+          [](Napi::Env env, std::optional<ReadFrame> frame) -> Napi::Value {
+            if (!frame) return env.Null();
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("type", frame->header.type);
+            object.Set("flags", frame->header.flags);
+            object.Set("section", frame->header.section);
+            object.Set("length", static_cast<double>(frame->header.length));
+            object.Set("payload", env.Null());
+            if (frame->payload) {
+              const Bytes bytes{frame->payload->data(), static_cast<size_t>(frame->header.length)};
+              auto view = lend(env, bytes, std::move(frame->payload));
+              if (!view) return toObject(env, view.failure());
+              object.Set("payload", *view);
+            }
+            return object;
+          },
+          [this](Napi::Env) {
+            turnstile_.leave();
+            Unref();
+          });
+}
+
+Napi::Value FrameReaderHandle::skipData(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t section = arguments.number(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  if (!open_) return failed(info.Env(), closed("check of frames"));
+  if (!turnstile_.enter()) return failed(info.Env(), busy("check of frames"));
+  Ref();
+  return Runtime::of(info.Env())
+      .run<Pumped>(
+          info.Env(), lane_,
+          [open = open_, section] { return skipFrames(open->frames, section, open->control); },
+          [](Napi::Env env, const Pumped& pumped) -> Napi::Value { return toObject(env, pumped); },
+          [this](Napi::Env) {
+            turnstile_.leave();
+            Unref();
+          });
+}
+
+// While a pump runs only its payload is known; the rest is exact in between.
+Napi::Value FrameReaderHandle::totals(const Napi::CallbackInfo& info) {
+  return toObject(info.Env(), open_ && !turnstile_.busy() ? open_->reader.counters() : StreamCounters{});
+}
+
+Napi::Value FrameReaderHandle::cancel(const Napi::CallbackInfo& info) {
+  cancellation_->cancel();
+  return info.Env().Undefined();
+}
+
+Napi::Value FrameReaderHandle::close(const Napi::CallbackInfo& info) {
+  cancellation_->cancel();
+  Ref();
+  return Runtime::of(info.Env())
+      .run<std::nullptr_t>(
+          info.Env(), lane_,
+          [open = std::move(open_)]() mutable -> Result<std::nullptr_t> {
+            open.reset();
+            return nullptr;
+          },
+          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+}
+
+}  // namespace vfm::binding

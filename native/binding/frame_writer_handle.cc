@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "binding/frame_writer_handle.h"
+
+#include <fcntl.h>
+
+#include "binding/arguments.h"
+#include "binding/stream_options.h"
+
+namespace vfm::binding {
+
+Result<std::shared_ptr<OpenFrameWriter>> OpenFrameWriter::over(int fd, WriterOptions options) {
+  auto open = std::make_shared<OpenFrameWriter>();
+  // Of our own: should the caller close his early, the number may become another file.
+  open->fd = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!open->fd) return Failure::system(errno, "fcntl", "F_DUPFD_CLOEXEC " + std::to_string(fd));
+  auto cancellation = Cancellation::create();
+  if (!cancellation) return std::move(cancellation).failure();
+  open->cancellation = std::move(*cancellation);
+  auto output = Output::over(open->fd.get());
+  if (!output) return std::move(output).failure();
+  open->output.emplace(std::move(*output));
+  auto writer = FrameWriter::over(*open->output, *open->cancellation, std::move(options));
+  if (!writer) return std::move(writer).failure();
+  open->writer.emplace(std::move(*writer));
+  return open;
+}
+
+Napi::Function FrameWriterHandle::classDefinition(Napi::Env env) {
+  return DefineClass(env, kName,
+                     {InstanceMethod<&FrameWriterHandle::writeControl>("writeControl"),
+                      InstanceMethod<&FrameWriterHandle::writeData>("writeData"),
+                      InstanceMethod<&FrameWriterHandle::finish>("finish"),
+                      InstanceMethod<&FrameWriterHandle::totals>("totals"),
+                      InstanceMethod<&FrameWriterHandle::cancel>("cancel"),
+                      InstanceMethod<&FrameWriterHandle::close>("close")});
+}
+
+Napi::Value FrameWriterHandle::openOver(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.integer(0);
+  const Napi::Object object = arguments.object(1);
+  if (!arguments.ok()) return info.Env().Undefined();
+  auto open = OpenFrameWriter::over(fd, writerOptions(object));
+  if (!open) return toObject(info.Env(), open.failure());
+  return make<FrameWriterHandle>(info.Env(), Init{std::move(*open)});
+}
+
+FrameWriterHandle::FrameWriterHandle(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<FrameWriterHandle>(info), lane_("vfm:write") {
+  open_ = takeInit<Init>(info).open;
+  cancellation_ = open_->cancellation;
+}
+
+void FrameWriterHandle::takeTotals() {
+  if (open_) totals_ = open_->writer->counters();
+}
+
+// One piece of work on the writer's lane; `pin` is what it reads of JavaScript's memory, 0 for nothing.
+template <typename Work>
+Napi::Value FrameWriterHandle::write(Napi::Env env, Work work, uint64_t pin) {
+  Ref();
+  return Runtime::of(env).run<std::nullptr_t>(
+      env, lane_,
+      [open = open_, work = std::move(work)]() mutable -> Result<std::nullptr_t> {
+        Status written = work(*open->writer);
+        if (!written) return std::move(written).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); },
+      [this, pin](Napi::Env env) {
+        if (pin != 0) Runtime::of(env).unpin(pin);
+        takeTotals();
+        turnstile_.leave();
+        Unref();
+      });
+}
+
+Napi::Value FrameWriterHandle::writeControl(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t type = arguments.number(0);
+  const uint32_t section = arguments.number(1);
+  auto view = arguments.bytes(2);
+  if (!arguments.ok()) return info.Env().Undefined();
+  if (!open_) return failed(info.Env(), closed("write of a frame"));
+  if (!turnstile_.enter()) return failed(info.Env(), busy("write of a frame"));
+  // Small by the format's own limit, so a copy is cheaper than a pin.
+  std::vector<uint8_t> payload(view.Data(), view.Data() + view.ByteLength());
+  return write(
+      info.Env(),
+      [type, section, payload = std::move(payload)](FrameWriter& writer) {
+        return writer.writeControl(static_cast<FrameType>(type), section,
+                                   ConstBytes{payload.data(), payload.size()});
+      },
+      0);
+}
+
+Napi::Value FrameWriterHandle::writeData(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t section = arguments.number(0);
+  auto view = arguments.bytes(1);
+  if (!arguments.ok()) return info.Env().Undefined();
+  if (!open_) return failed(info.Env(), closed("write of a frame"));
+  if (!turnstile_.enter()) return failed(info.Env(), busy("write of a frame"));
+  Pinned pinned = Runtime::of(info.Env()).pin(view);
+  const uint64_t pin = pinned.id;
+  return write(
+      info.Env(),
+      [section, pinned = std::move(pinned)](FrameWriter& writer) mutable {
+        Status written = writer.writeData(section, pinned.bytes);
+        pinned.done();
+        return written;
+      },
+      pin);
+}
+
+Napi::Value FrameWriterHandle::finish(const Napi::CallbackInfo& info) {
+  if (!open_) return failed(info.Env(), closed("end of the stream"));
+  if (!turnstile_.enter()) return failed(info.Env(), busy("end of the stream"));
+  return write(
+      info.Env(), [](FrameWriter& writer) { return writer.finish(); }, 0);
+}
+
+Napi::Value FrameWriterHandle::totals(const Napi::CallbackInfo& info) {
+  return toObject(info.Env(), totals_);
+}
+
+Napi::Value FrameWriterHandle::cancel(const Napi::CallbackInfo& info) {
+  cancellation_->cancel();
+  return info.Env().Undefined();
+}
+
+Napi::Value FrameWriterHandle::close(const Napi::CallbackInfo& info) {
+  cancellation_->cancel();
+  Ref();
+  return Runtime::of(info.Env())
+      .run<std::nullptr_t>(
+          info.Env(), lane_,
+          [open = std::move(open_)]() mutable -> Result<std::nullptr_t> {
+            open.reset();
+            return nullptr;
+          },
+          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+}
+
+}  // namespace vfm::binding

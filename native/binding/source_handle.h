@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// NativeSource: where the chunks of a save come from.
+#pragma once
+
+#include "binding/handle.h"
+#include "binding/lent_memory.h"
+#include "core/data/chunk_source.h"
+#include "core/data/pump.h"
+
+namespace vfm::binding {
+
+class SourceHandle : public Napi::ObjectWrap<SourceHandle> {
+ public:
+  static constexpr const char* kName = "Source";
+  struct Init {
+    std::shared_ptr<ChunkSource> source;
+    std::shared_ptr<Cancellation> cancellation;
+  };
+  static Napi::Function classDefinition(Napi::Env env);
+  explicit SourceHandle(const Napi::CallbackInfo& info);
+  ~SourceHandle() override { dropOn(lane_, std::move(source_)); }
+
+ private:
+  Napi::Value next(const Napi::CallbackInfo& info);
+  Napi::Value nextOwned(const Napi::CallbackInfo& info);
+  Napi::Value release(const Napi::CallbackInfo& info);
+  Napi::Value pumpToFd(const Napi::CallbackInfo& info);
+  Napi::Value pumpToFrames(const Napi::CallbackInfo& info);
+  Napi::Value pumpToSink(const Napi::CallbackInfo& info);
+  Napi::Value counters(const Napi::CallbackInfo& info);
+  Napi::Value pause(const Napi::CallbackInfo& info);
+  Napi::Value cancel(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  Napi::Value turn(Napi::Env env, bool owned);
+  // A pump on this source's lane; `settled` runs on the JavaScript thread when it is over.
+  template <typename Work, typename Settled>
+  Napi::Value pump(Napi::Env env, Work work, Settled settled);
+
+  Lane lane_;
+  std::shared_ptr<ChunkSource> source_;  // null once closed
+  std::shared_ptr<Cancellation> cancellation_;
+  std::shared_ptr<PumpControl> control_ = std::make_shared<PumpControl>();
+  Loan loan_;
+  Turnstile turnstile_;
+};
+
+}  // namespace vfm::binding
