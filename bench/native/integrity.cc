@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Throughput of the integrity methods on one thread, over a buffer that stays in the cache and one that does not.
-//   g++ -std=c++17 -O2 -Inative bench/native/integrity.cc native/core/integrity/*.cc -o integrity && ./integrity
+// Throughput of the integrity methods on one thread, over a buffer that stays in the cache and one that does
+// not.
+//   g++ -std=c++17 -O2 -Inative bench/native/integrity.cc native/core/integrity/*.cc -o integrity &&
+//   ./integrity
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
