@@ -35,12 +35,18 @@ function check(condition: boolean, complaint: string): asserts condition {
 
 function object(payload: Buffer): Record<string, unknown> {
   const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
-  check(typeof value === 'object' && value !== null && !Array.isArray(value), 'the payload is not a JSON object')
+  check(
+    typeof value === 'object' && value !== null && !Array.isArray(value),
+    'the payload is not a JSON object',
+  )
   return value as Record<string, unknown>
 }
 
 /** Throws unless `bytes` are exactly one stream; with a key, unless that key made it. */
-export function readStream(bytes: Buffer, options: { key?: Buffer; longestChunk?: number } = {}): WholeStream {
+export function readStream(
+  bytes: Buffer,
+  options: { key?: Buffer; longestChunk?: number } = {},
+): WholeStream {
   let at = 0
   const take = (count: number): Buffer => {
     check(count <= bytes.length - at, 'the stream is truncated')

@@ -27,21 +27,28 @@ describe('the stream format as documented', () => {
       expect(bytes.length).toBe(size)
       expect(readStream(bytes, options)).toEqual({
         manifest: { devices: [{ index: 0, protocol: 'v2' }] },
-        sections: [
-          { number: 1, about: { kind: 'device-state', device: 0 }, chunks: [Buffer.from('state')] },
-        ],
+        sections: [{ number: 1, about: { kind: 'device-state', device: 0 }, chunks: [Buffer.from('state')] }],
       })
     })
 
     it(`refuses the ${name} example with any bit changed, cut or followed by anything`, () => {
       const bytes = example(name)
+      const accepted = (changed: Buffer): boolean => {
+        try {
+          readStream(changed, options)
+          return true
+        } catch {
+          return false
+        }
+      }
+      expect(accepted(bytes)).toBe(true)
       for (let at = 0; at < bytes.length; at++) {
         for (let bit = 0; bit < 8; bit++) {
           const changed = Buffer.from(bytes)
           changed[at] = bytes.readUInt8(at) ^ (1 << bit)
-          expect(() => readStream(changed, options), `byte ${at}, bit ${bit}`).toThrow()
+          if (accepted(changed)) expect.fail(`bit ${bit} of byte ${at} was changed`)
         }
-        expect(() => readStream(bytes.subarray(0, at), options), `cut at ${at}`).toThrow('truncated')
+        if (accepted(bytes.subarray(0, at))) expect.fail(`cut at ${at}`)
       }
       expect(() => readStream(Buffer.concat([bytes, Buffer.alloc(1)]), options)).toThrow()
     })
