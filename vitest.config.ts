@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { defineConfig } from 'vitest/config'
+import { allRequired } from './test/support/require-all.js'
 
 // Forks, never threads: a crash in native code then takes one file down, not the run.
 export default defineConfig({
   test: {
     pool: 'forks',
+    reporters: allRequired() ? ['default', './test/support/no-skips.ts'] : ['default'],
     coverage: { provider: 'v8', include: ['lib/**/*.ts'], reporter: ['text', 'json-summary'] },
     projects: [
       {

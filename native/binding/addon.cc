@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What the addon exports (lib/native-binding.ts has the types).
+// The addon's entry: what JavaScript sees of the native half (lib/native-binding.ts has the types). Only lib/binding.ts loads it.
 #include <napi.h>
 
+#include "binding/constants.h"
 #include "binding/device_handle.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
@@ -10,9 +11,13 @@
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
 
+#ifndef VFM_VERSION
+#error "VFM_VERSION is the package's version, given by binding.gyp and CMakeLists.txt"
+#endif
+
 namespace vfm::binding {
 
-Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   if (Runtime::install(env) == nullptr) return exports;
   define<DeviceHandle>(env);
   define<SessionHandle>(env);
@@ -22,11 +27,13 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<FrameWriterHandle>(env);
   define<FrameReaderHandle>(env);
   exports.Set("version", VFM_VERSION);
+  exports.Set("constants", makeConstants(env));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;
 }
 
-NODE_API_MODULE(vfio_migration, initialize)
-
 }  // namespace vfm::binding
+
+using vfm::binding::initialize;  // the macro pastes the name, so it must be unqualified
+NODE_API_MODULE(vfio_migration, initialize)
