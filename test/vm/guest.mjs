@@ -24,7 +24,10 @@ export function guestFiles({ options, kernel, modules, token, checkout }) {
   const text = (path, data, mode = 0o644) => ({ path, data, mode })
   const script = (path, file) => text(path, readFileSync(here(file)), 0o755)
   return [
-    ...['bin', 'dev', 'proc', 'sys', 'host', 'upper', 'root', 'kept', 'vm'].map((path) => ({ path, directory: true })),
+    ...['bin', 'dev', 'proc', 'sys', 'host', 'upper', 'root', 'kept', 'vm'].map((path) => ({
+      path,
+      directory: true,
+    })),
     { path: 'dev/console', device: [5, 1] },
     text('bin/busybox', readFileSync(busybox), 0o755),
     script('init', 'init.sh'),
@@ -32,7 +35,12 @@ export function guestFiles({ options, kernel, modules, token, checkout }) {
     script('vm/devices.sh', 'devices.sh'),
     ...early.map((path) => text(`vm/${basename(path)}`, readFileSync(path))),
     text('vm/early-modules', early.map((path) => `${basename(path)}\n`).join('')),
-    text('vm/keep', shadowed([checkout, directory, ...modules.map(dirname)]).map((path) => `${path}\n`).join('')),
+    text(
+      'vm/keep',
+      shadowed([checkout, directory, ...modules.map(dirname)])
+        .map((path) => `${path}\n`)
+        .join(''),
+    ),
     text('vm/writable', options.writable.map((path, n) => `writable${n} ${path}\n`).join('')),
     text(
       'vm/settings',

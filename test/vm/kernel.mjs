@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The test kernel: Debian's linux-source-6.12 with kernel.config, built once and cached.
-// As a program: node kernel.mjs [--uapi | --kdir | --image | --key], which prints a path (after building, if need be) or the key.
+// As a program: node kernel.mjs [--uapi | --kdir | --image | --vmlinux | --key], which prints a path (after building, if need be) or the key.
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
@@ -24,14 +24,17 @@ export function kernelKey() {
 function sourceVersion() {
   try {
     if (!existsSync(sourceTarball)) throw new Error(`${sourceTarball} is missing`)
-    const version = execFileSync('dpkg-query', ['-W', '-f', '${Version}', sourcePackage], { encoding: 'utf8' })
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholder
+    const version = execFileSync('dpkg-query', ['-W', '-f', '${Version}', sourcePackage], {
+      encoding: 'utf8',
+    })
     return version.replaceAll(/[^\w.+~-]/g, '_')
   } catch (cause) {
     throw new Error(`no kernel source: run ${here('install-packages.sh')}`, { cause })
   }
 }
 
-/** Builds the kernel unless it is cached: { key, directory, release, image, kdir, uapi, modules: the .ko files to load, in order }. */
+/** Builds the kernel unless it is cached: { key, directory, release, image, vmlinux, kdir, uapi, modules: the .ko files to load, in order }. */
 export async function ownKernel(log = () => {}) {
   const key = kernelKey()
   const directory = await buildOnce(`kernel-${key}`, (partial) => build(key, partial, log))
@@ -41,6 +44,7 @@ export async function ownKernel(log = () => {}) {
     directory,
     release,
     image: join(directory, 'bzImage'),
+    vmlinux: join(directory, 'vmlinux'),
     kdir: join(directory, 'build'),
     uapi: join(directory, 'uapi'),
     modules: ['mdev.ko', 'mtty.ko'].map((file) => join(directory, 'modules', file)),
@@ -52,7 +56,13 @@ async function build(key, directory, log) {
   const started = Date.now()
   log(`building kernel ${key} (some ten minutes on two cores, once); log: ${logFile}`)
   const fd = openSync(logFile, 'w')
-  const args = [here('build-kernel.sh'), sourceTarball, here('kernel.config'), directory, `${availableParallelism()}`]
+  const args = [
+    here('build-kernel.sh'),
+    sourceTarball,
+    here('kernel.config'),
+    directory,
+    `${availableParallelism()}`,
+  ]
   const child = spawn('sh', args, { stdio: ['ignore', fd, fd] })
   closeSync(fd)
   const code = await new Promise((done, fail) => {
@@ -70,8 +80,8 @@ async function build(key, directory, log) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [what = '--image', ...rest] = process.argv.slice(2)
-  if (rest.length > 0 || !['--uapi', '--kdir', '--image', '--key'].includes(what)) {
-    console.error('usage: node kernel.mjs [--uapi | --kdir | --image | --key]')
+  if (rest.length > 0 || !['--uapi', '--kdir', '--image', '--vmlinux', '--key'].includes(what)) {
+    console.error('usage: node kernel.mjs [--uapi | --kdir | --image | --vmlinux | --key]')
     process.exit(2)
   }
   try {

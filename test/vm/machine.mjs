@@ -11,31 +11,42 @@
  * `sockets` maps the names of the ports (stdout, stderr, control, dmesg) to UNIX sockets to connect to, `writable` is a list of
  * directories, whose mount tags are writable0, writable1, ...
  */
-export function qemuArguments({ image, initramfs, append, memory, processors, accelerator, sockets, writable, shell, debug }) {
-  const share = (id, path, more) => [
-    ...['-fsdev', `local,id=${id},path=${path.replaceAll(',', ',,')},security_model=none,multidevs=remap${more}`],
-    ...['-device', `virtio-9p-pci,fsdev=${id},mount_tag=${id}`],
+export function qemuArguments({
+  image,
+  initramfs,
+  append,
+  memory,
+  processors,
+  accelerator,
+  sockets,
+  writable,
+  shell,
+  debug,
+}) {
+  const device = (text) => ['-device', text]
+  const share = (id, path, more) => {
+    const where = `path=${path.replaceAll(',', ',,')},security_model=none,multidevs=remap${more}`
+    return ['-fsdev', `local,id=${id},${where}`, ...device(`virtio-9p-pci,fsdev=${id},mount_tag=${id}`)]
+  }
+  const port = ([name, path]) => [
+    ...['-chardev', `socket,id=${name},path=${path.replaceAll(',', ',,')}`],
+    ...device(`virtserialport,chardev=${name},name=${name}`),
   ]
-  const rootPort = (n) => ['-device', `pcie-root-port,id=rp${n},chassis=${n},slot=${n}`]
+  const rootPort = (n) => device(`pcie-root-port,id=rp${n},chassis=${n},slot=${n}`)
+  const nvmeFunctions = 'sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,max_ioqpairs=6,msix_qsize=7'
   return [
     ...['-accel', accelerator, '-cpu', 'max', '-smp', `${processors}`, '-m', memory],
-    ...['-machine', 'q35,kernel-irqchip=split', '-device', 'intel-iommu,intremap=on,caching-mode=on'],
-    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', shell ? 'mon:stdio' : 'stdio'],
+    ...['-machine', 'q35,kernel-irqchip=split', ...device('intel-iommu,intremap=on,caching-mode=on')],
+    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ...['-serial', shell ? 'mon:stdio' : 'stdio'],
     ...['-kernel', image, '-initrd', initramfs, '-append', append],
     ...share('root', '/', ',readonly=on'),
     ...writable.flatMap((directory, n) => share(`writable${n}`, directory, '')),
-    ...['-device', 'virtio-serial-pci'],
-    ...Object.entries(sockets).flatMap(([name, path]) => [
-      ...['-chardev', `socket,id=${name},path=${path.replaceAll(',', ',,')}`],
-      ...['-device', `virtserialport,chardev=${name},name=${name}`],
-    ]),
-    ...rootPort(1),
-    ...['-device', 'edu,bus=rp1'],
-    ...rootPort(2),
-    ...['-device', 'edu,bus=rp2'],
-    ...rootPort(3),
-    ...['-device', 'nvme-subsys,id=ss0'],
-    ...['-device', 'nvme,id=nv0,serial=vfio-vm,subsys=ss0,bus=rp3,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,max_ioqpairs=6,msix_qsize=7'],
+    ...[...device('virtio-serial-pci'), ...Object.entries(sockets).flatMap(port)],
+    ...[...rootPort(1), ...device('edu,bus=rp1')],
+    ...[...rootPort(2), ...device('edu,bus=rp2')],
+    ...[...rootPort(3), ...device('nvme-subsys,id=ss0')],
+    ...device(`nvme,id=nv0,serial=vfio-vm,subsys=ss0,bus=rp3,${nvmeFunctions}`),
     ...(debug ? ['-s'] : []),
   ]
 }

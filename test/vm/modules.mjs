@@ -18,7 +18,9 @@ export const isModule = (directory) => existsSync(join(directory, 'Makefile'))
 
 /** Builds the module in `directory` (one flat directory with a kbuild Makefile) for `kernel`; its .ko files, as paths. */
 export async function buildModule(directory, kernel, log = () => {}) {
-  const files = readdirSync(directory).filter((name) => name === 'Makefile' || name === 'Kbuild' || /\.[chS]$/.test(name))
+  const files = readdirSync(directory).filter(
+    (name) => name === 'Makefile' || name === 'Kbuild' || /\.[chS]$/.test(name),
+  )
   const hash = createHash('sha256').update(kernel.key)
   for (const name of files.sort()) hash.update(`\0${name}\0`).update(readFileSync(join(directory, name)))
   const name = `module-${basename(directory)}-${hash.digest('hex').slice(0, 16)}`

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
 // Runs a command in the test machine: see README.md, and options.mjs for the command line.
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,6 +14,7 @@ import { qemuArguments } from './machine.mjs'
 import { buildModule, isModule, ownModuleDirectory } from './modules.mjs'
 import { parseOptions, usage } from './options.mjs'
 import { listen, untilToken } from './port.mjs'
+import { runQemu } from './qemu.mjs'
 import { stockKernel } from './stock-kernel.mjs'
 
 const exitCodes = { kernelComplained: 122, timedOut: 124, machineFailed: 125 }
@@ -87,52 +87,17 @@ async function runMachine(options, kernel, modules, directory) {
 
 // loglevel 5 lets warnings through to the console, which must be seen even if the guest does not live to send its log.
 function kernelCommandLine(options) {
-  const words = ['console=ttyS0', 'loglevel=5', 'panic=-1', 'oops=panic', 'mitigations=off', 'nokaslr', 'log_buf_len=4M']
+  const words = [
+    'console=ttyS0',
+    'loglevel=5',
+    'panic=-1',
+    'oops=panic',
+    'mitigations=off',
+    'nokaslr',
+    'log_buf_len=4M',
+  ]
   if (options.append) words.push(options.append)
   return words.join(' ')
-}
-
-// Resolves when QEMU has gone: { status, signal, timedOut, console }. Never outlives the time-out, nor this process by much.
-async function runQemu(args, options) {
-  const limit = `${Math.ceil(options.timeout) + 30}`
-  // timeout(1) only matters if this process is killed outright; it leads the process group that is killed otherwise.
-  const child = spawn('timeout', ['--foreground', '--signal=KILL', limit, 'qemu-system-x86_64', ...args], {
-    stdio: options.shell ? 'inherit' : ['ignore', 'pipe', 'pipe'],
-    detached: !options.shell,
-  })
-  const kill = () => {
-    try {
-      process.kill(options.shell ? child.pid : -child.pid, 'SIGKILL')
-    } catch {} // gone already
-  }
-  const text = []
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (data) => {
-      text.push(data)
-      if (options.verbose) process.stderr.write(data)
-    })
-  }
-  let timedOut = false
-  const timer = setTimeout(() => {
-    timedOut = true
-    kill()
-  }, options.timeout * 1000)
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.once(signal, () => {
-      kill()
-      process.exitCode = exitCodes.machineFailed
-      say(`${signal}: machine killed`)
-    })
-  }
-  try {
-    const [status, signal] = await new Promise((done, fail) => {
-      child.once('error', fail)
-      child.once('close', (...how) => done(how))
-    })
-    return { status, signal, timedOut, console: Buffer.concat(text).toString('latin1') }
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 function verdict({ machine, code, dmesg, sinks, options }) {
@@ -140,12 +105,18 @@ function verdict({ machine, code, dmesg, sinks, options }) {
   const complaint = kernelComplaint(machine.console) ?? kernelComplaint(dmesg)
   if (complaint) say(`THE KERNEL COMPLAINED:\n${complaint}\nvm: (end of the excerpt)`)
   const lastLines = () => log.replaceAll('\r', '').trimEnd().split('\n').slice(-30).join('\n')
+  if (machine.interrupted) {
+    say(`${machine.interrupted}: machine killed`)
+    return exitCodes.machineFailed
+  }
   if (machine.timedOut) {
     say(`killed after ${options.timeout} s; the console's end:\n${lastLines()}`)
     return exitCodes.timedOut
   }
   if (code === undefined) {
-    say(`the machine ended (${machine.signal ?? machine.status}) without an exit code; the console's end:\n${lastLines()}`)
+    say(
+      `the machine ended (${machine.signal ?? machine.status}) without an exit code; the console's end:\n${lastLines()}`,
+    )
     return complaint ? exitCodes.kernelComplained : exitCodes.machineFailed
   }
   if (!options.shell && !(sinks.stdout.done && sinks.stderr.done && sinks.dmesg.done)) {

@@ -19,7 +19,9 @@ export async function stockKernel(log = () => {}) {
   const image = `/boot/vmlinuz-${release}`
   const tree = `/lib/modules/${release}`
   const kdir = `/usr/src/linux-headers-${release}`
-  const hash = createHash('sha256').update(readFileSync(image)).update(readFileSync(fileURLToPath(import.meta.url)))
+  const hash = createHash('sha256')
+    .update(readFileSync(image))
+    .update(readFileSync(fileURLToPath(import.meta.url)))
   const key = `stock-${release}-${hash.digest('hex').slice(0, 12)}`
   const directory = await buildOnce(`kernel-${key}`, (partial) => {
     log(`unpacking modules of ${release}`)
@@ -31,7 +33,9 @@ export async function stockKernel(log = () => {}) {
     writeFileSync(join(mtty, 'mtty.c'), source)
     writeFileSync(join(mtty, 'Makefile'), 'obj-m := mtty.o\n')
   })
-  const order = readFileSync(join(directory, 'modules', 'order'), 'utf8').trim().split('\n')
+  const order = readFileSync(join(directory, 'modules', 'order'), 'utf8')
+    .trim()
+    .split('\n')
   const path = (name) => join(directory, 'modules', name)
   const cut = order.indexOf('overlay.ko') + 1
   const kernel = { key, directory, release, image, kdir, earlyModules: order.slice(0, cut).map(path) }
@@ -41,7 +45,10 @@ export async function stockKernel(log = () => {}) {
 
 function installedRelease() {
   const releases = (existsSync('/lib/modules') ? readdirSync('/lib/modules') : []).filter(
-    (name) => /^6\.12\..*-amd64$/.test(name) && existsSync(`/boot/vmlinuz-${name}`) && existsSync(`/usr/src/linux-headers-${name}`),
+    (name) =>
+      /^6\.12\..*-amd64$/.test(name) &&
+      existsSync(`/boot/vmlinuz-${name}`) &&
+      existsSync(`/usr/src/linux-headers-${name}`),
   )
   const release = releases.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).pop()
   if (!release) {
@@ -54,7 +61,10 @@ function installedRelease() {
 // Copies the modules and what they need, uncompressed, and notes their order of loading. Names are matched as modprobe does (- is _).
 function unpack(tree, target) {
   mkdirSync(target)
-  const plain = (path) => basename(path).replace(/\.ko(\.\w+)?$/, '').replaceAll('-', '_')
+  const plain = (path) =>
+    basename(path)
+      .replace(/\.ko(\.\w+)?$/, '')
+      .replaceAll('-', '_')
   const needs = new Map()
   for (const line of readFileSync(join(tree, 'modules.dep'), 'utf8').trim().split('\n')) {
     const [path, dependencies] = line.split(':')
@@ -67,7 +77,9 @@ function unpack(tree, target) {
     for (const dependency of dependencies) add(plain(dependency))
     if (order.includes(`${name}.ko`)) return
     const file = join(tree, path)
-    const bytes = path.endsWith('.xz') ? execFileSync('xz', ['-dc', file], { maxBuffer: 1 << 28 }) : readFileSync(file)
+    const bytes = path.endsWith('.xz')
+      ? execFileSync('xz', ['-dc', file], { maxBuffer: 1 << 28 })
+      : readFileSync(file)
     writeFileSync(join(target, `${name}.ko`), bytes)
     order.push(`${name}.ko`)
   }
