@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Builds the test kernel into an empty directory: build-kernel.sh SOURCE_TARBALL CONFIG DIRECTORY JOBS
 # Leaves there: bzImage, vmlinux (for a debugger), modules/ (the kernel's own), build/ (a tree to build modules against),
-# uapi/ (its user-space headers), release (its version).
+# uapi/ (its user-space headers), System.map, release (its version).
 set -eu
 tarball=$1 config=$2 out=$3 jobs=$4
 
@@ -39,7 +39,23 @@ mkdir "$out/uapi"
 cp arch/x86/boot/bzImage "$out/bzImage"
 make -s kernelrelease >"$out/release"
 find . -name '*.ko' -exec cp {} "$out/modules/" \;
-# Only what an out-of-tree module build reads is kept: scripts and objtool are programs, every other object is weight.
-cp vmlinux "$out/vmlinux"
-find . \( -name '*.o' -o -name '*.a' -o -name '.*.cmd' -o -name '*.ko' \) -not -path './scripts/*' -not -path './tools/objtool/*' -delete
-rm -f vmlinux arch/x86/boot/compressed/vmlinux arch/x86/boot/compressed/vmlinux.bin*
+mv vmlinux System.map "$out/"
+# Only what an out-of-tree module build reads is kept: headers, makefiles, and the programs of scripts/ and objtool.
+mv tools/objtool/objtool "$out/objtool"
+for entry in $(ls -A); do
+  case $entry in
+    .config | Makefile | Kbuild | Kconfig | Module.symvers | arch | include | scripts | localversion*) ;;
+    *) rm -rf "$entry" ;;
+  esac
+done
+mkdir -p tools/objtool
+mv "$out/objtool" tools/objtool/objtool
+for entry in $(ls -A arch); do [ "$entry" = x86 ] || rm -rf "arch/$entry"; done
+find arch scripts -type f \( -name '*.o' -o -name '*.a' -o -name '.*.cmd' -o -name 'bzImage' -o -name 'vmlinux*' \) \
+  -not -name '*.lds*' -delete
+# Nothing of this is needed if a module cannot be built with it: say so now, not at the first module.
+mkdir "$out/probe"
+printf '#include <linux/module.h>\nMODULE_LICENSE("GPL");\n' >"$out/probe/probe.c"
+echo 'obj-m := probe.o' >"$out/probe/Makefile"
+make -s -C "$out/build" M="$out/probe" modules
+rm -r "$out/probe"

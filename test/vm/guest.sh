@@ -57,20 +57,23 @@ if [ -n "$shell" ]; then
 fi
 
 # The command writes to pipes, as it would under any other runner; a pump each carries them to the ports.
+pump() {
+  $b cat "$vm/$1" &
+  echo $! >"$vm/$1.pump"
+  wait $!
+  $b printf '\0%s' "$token"
+}
 $b mkfifo $vm/stdout $vm/stderr
-pumps=
-for stream in stdout stderr; do
-  { $b cat $vm/$stream; $b printf '\0%s' "$token"; } >"$(port $stream)" &
-  pumps="$pumps $!"
-done
+pump stdout >"$(port stdout)" &
+out=$!
+pump stderr >"$(port stderr)" &
+err=$!
 (exec 9>&-; exec $b setsid $b sh $vm/command) >$vm/stdout 2>$vm/stderr
 code=$?
 # A process that the command left behind may hold the pipes open: that must not hold the run, so the pumps are ended then.
 (
   $b sleep 3
-  for pump in $($b pidof cat); do
-    [ "$($b readlink "/proc/$pump/exe")" != $b ] || $b kill "$pump"
-  done
-) &
-wait $pumps
+  kill $($b cat $vm/stdout.pump $vm/stderr.pump)
+) 2>/dev/null &
+wait $out $err
 finish $code
