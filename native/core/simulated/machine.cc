@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include "core/simulated/machine.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace vfm {
+
+Result<std::unique_ptr<Machine>> Machine::create(const SimulatedOptions& options) {
+  Result<DeviceMemory> memory = DeviceMemory::create(options.stateBytes);
+  if (!memory.ok()) return std::move(memory).failure();
+  std::unique_ptr<Machine> machine(new Machine(std::move(*memory), options));
+  if (options.seed) {
+    machine->migrated_.seed = *options.seed;
+    if (int error = machine->memory_.fill(*options.seed)) {
+      return Failure::system(error, "pwrite", "first contents of a simulated device");
+    }
+  }
+  machine->migrated_.dirtyRate = options.dirtyRate;
+  if (options.dirtyRate > 0) machine->migrated_.control = kControlWorkload;
+  machine->retime();
+  return machine;
+}
+
+void Machine::retime() {
+  bool on = activity_ == Activity::kRunning && (migrated_.control & kControlWorkload);
+  workload_.set(on, migrated_.dirtyRate, Workload::Clock::now());
+}
+
+int Machine::advance() {
+  uint64_t due = workload_.due(Workload::Clock::now());
+  return due == 0 ? 0 : step(due);
+}
+
+int Machine::step(uint64_t steps) {
+  // Of more steps than pages only the last visit of each page can be seen.
+  uint64_t pages = memory_.size() / DeviceMemory::kPage;
+  uint64_t last = migrated_.steps + steps;
+  uint64_t first = steps > pages ? last - pages : migrated_.steps;
+  for (uint64_t n = first; n < last; ++n) {
+    uint64_t mark = n + 1;
+    uint64_t offset = n % pages * DeviceMemory::kPage;
+    if (int error = memory_.write(offset, {reinterpret_cast<const uint8_t*>(&mark), sizeof mark}))
+      return error;
+    touched(offset, sizeof mark);
+  }
+  migrated_.steps = last;
+  return 0;
+}
+
+int Machine::setActivity(Activity activity) {
+  int error = advance();
+  if (activity_ == Activity::kStopped && activity != Activity::kStopped) ++local_.runCount;
+  activity_ = activity;
+  retime();
+  return error;
+}
+
+void Machine::restore(const MigratedRegisters& registers) {
+  migrated_ = registers;
+  retime();
+}
+
+int Machine::readRegister(const RegisterLayout& layout, Bytes into) {
+  if (int error = advance()) return error;
+  uint64_t value = 0;
+  switch (layout.which) {
+    case Register::kMagic:
+      value = kDeviceMagic;
+      break;
+    case Register::kVersion:
+      value = kDeviceVersion;
+      break;
+    case Register::kStateSize:
+      value = memory_.size();
+      break;
+    case Register::kScratch:
+      value = migrated_.scratch;
+      break;
+    case Register::kControl:
+      value = migrated_.control;
+      break;
+    case Register::kSeed:
+      value = migrated_.seed;
+      break;
+    case Register::kCommand:
+      return EINVAL;
+    case Register::kDirtyRate:
+      value = migrated_.dirtyRate;
+      break;
+    case Register::kSteps:
+      value = migrated_.steps;
+      break;
+    case Register::kRunCount:
+      value = local_.runCount;
+      break;
+    case Register::kDmaStatus:
+      value = local_.dmaStatus;
+      break;
+    case Register::kDmaIova:
+      value = local_.dmaIova;
+      break;
+    case Register::kDmaLength:
+      value = local_.dmaLength;
+      break;
+  }
+  std::memcpy(into.data, &value, into.size);
+  return 0;
+}
+
+int Machine::writeRegister(const RegisterLayout& layout, uint64_t value) {
+  if (int error = advance()) return error;
+  uint32_t low = static_cast<uint32_t>(value);
+  switch (layout.which) {
+    case Register::kScratch:
+      migrated_.scratch = low;
+      break;
+    case Register::kControl:
+      migrated_.control = low;
+      break;
+    case Register::kSeed:
+      migrated_.seed = low;
+      break;
+    case Register::kCommand:
+      return command(low);
+    case Register::kDirtyRate:
+      migrated_.dirtyRate = value;
+      break;
+    case Register::kDmaIova:
+      local_.dmaIova = value;
+      break;
+    case Register::kDmaLength:
+      local_.dmaLength = value;
+      break;
+    default:
+      return EINVAL;
+  }
+  retime();
+  return 0;
+}
+
+int Machine::command(uint32_t command) {
+  switch (command) {
+    case kCommandFill:
+      touched(0, memory_.size());
+      return memory_.fill(migrated_.seed);
+    case kCommandStep:
+      return step(1);
+    case kCommandDmaWrite:
+    case kCommandDmaRead:
+      // Attached to no address space, so that every IOVA is unmapped.
+      local_.dmaStatus = EFAULT;
+      return 0;
+    default:
+      return EINVAL;
+  }
+}
+
+int Machine::readMemory(uint64_t offset, Bytes into) {
+  if (int error = advance()) return error;
+  return memory_.read(offset, into);
+}
+
+int Machine::writeMemory(uint64_t offset, ConstBytes from) {
+  if (int error = advance()) return error;
+  touched(offset, from.size);
+  return memory_.write(offset, from);
+}
+
+int Machine::reset() {
+  local_.runCount = 0;
+  activity_ = Activity::kRunning;
+  return discard();
+}
+
+int Machine::discard() {
+  uint32_t seed = migrated_.seed;
+  uint64_t rate = migrated_.dirtyRate;
+  migrated_ = {};
+  migrated_.seed = seed;
+  migrated_.dirtyRate = rate;
+  retime();
+  return memory_.clear();
+}
+
+}  // namespace vfm

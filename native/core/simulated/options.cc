@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#include "core/simulated/options.h"
+
+namespace vfm {
+
+namespace {
+struct Named {
+  const char* name;
+  Operation operation;
+};
+constexpr Named kOperations[] = {
+    {"info", Operation::kInfo},
+    {"region-info", Operation::kRegionInfo},
+    {"irq-info", Operation::kIrqInfo},
+    {"reset", Operation::kReset},
+    {"register-read", Operation::kRegisterRead},
+    {"register-write", Operation::kRegisterWrite},
+    {"map", Operation::kMap},
+    {"set-state", Operation::kSetState},
+    {"get-state", Operation::kGetState},
+    {"read", Operation::kRead},
+    {"write", Operation::kWrite},
+    {"precopy-info", Operation::kPrecopyInfo},
+    {"data-size", Operation::kDataSize},
+};
+}  // namespace
+
+std::optional<Operation> operationNamed(std::string_view name) {
+  for (const Named& known : kOperations) {
+    if (name == known.name) return known.operation;
+  }
+  return std::nullopt;
+}
+
+const char* operationName(Operation operation) {
+  for (const Named& known : kOperations) {
+    if (operation == known.operation) return known.name;
+  }
+  return "";
+}
+
+}  // namespace vfm

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+// Lifecycle and migration. What is read and written in its regions: simulated_regions.cc.
+#include "core/simulated/simulated_device.h"
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "core/simulated/simulated_session.h"
+
+namespace vfm {
+
+namespace {
+
+constexpr const char* kSetState = "VFIO_DEVICE_FEATURE SET MIG_DEVICE_STATE";
+constexpr const char* kGetState = "VFIO_DEVICE_FEATURE GET MIG_DEVICE_STATE";
+constexpr const char* kGetMigration = "VFIO_DEVICE_FEATURE GET MIGRATION";
+constexpr const char* kGetDataSize = "VFIO_DEVICE_FEATURE GET MIG_DATA_SIZE";
+
+// VFIO_DEVICE_FEATURE_*
+constexpr uint32_t kFeatureMask = 0xffff;
+constexpr uint32_t kFeatureGet = 1u << 16;
+constexpr uint32_t kFeatureSet = 1u << 17;
+constexpr uint32_t kFeatureProbe = 1u << 18;
+constexpr uint32_t kFeatureMigration = 1;
+constexpr uint32_t kFeatureDeviceState = 2;
+constexpr uint32_t kFeatureDataSize = 9;
+
+Failure invalid(std::string detail) {
+  return Failure::because(Reason::kInvalidArgument, "options of a simulated device", std::move(detail));
+}
+
+}  // namespace
+
+// The right to change the state: one caller at a time, held over the waits of a change.
+class SimulatedDevice::Turn {
+ public:
+  Turn(SimulatedDevice& device, Lock& lock) : device_(device) {
+    device_.changed_.wait(lock, [this] { return !device_.changing_ || device_.closed_; });
+    device_.changing_ = true;
+  }
+  ~Turn() {  // with the lock held, as all of the change outside its waits
+    device_.changing_ = false;
+    device_.changed_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  SimulatedDevice& device_;
+};
+
+Result<std::shared_ptr<SimulatedDevice>> SimulatedDevice::open(const SimulatedOptions& options) {
+  if (options.stateBytes < 4096 || options.stateBytes > (1ull << 40) || options.stateBytes % 4096 != 0) {
+    return invalid("the state must be a multiple of 4096 bytes, from 4096 to 2^40");
+  }
+  if (options.chunkBytes < 12288 || options.chunkBytes > (1ull << 30) || options.chunkBytes % 4096 != 0) {
+    return invalid("a chunk must be a multiple of 4096 bytes, from 12288 to 2^30");
+  }
+  auto machine = Machine::create(options);
+  if (!machine.ok()) return std::move(machine).failure();
+  std::unique_ptr<MigrationV1> v1;
+  if (options.protocol == SimulatedProtocol::kV1) {
+    auto made = MigrationV1::create(**machine, options);
+    if (!made.ok()) return std::move(made).failure();
+    v1 = std::move(*made);
+  }
+  std::shared_ptr<SimulatedDevice> device(new SimulatedDevice(options, std::move(*machine), std::move(v1)));
+  // Sessions keep the device's memory alive, not the device: it ends with this outer pointer, as a
+  // descriptor's last close ends it.
+  return std::shared_ptr<SimulatedDevice>(device.get(), [device](SimulatedDevice*) mutable {
+    device->close();
+    device.reset();
+  });
+}
+
+Result<std::shared_ptr<Device>> openSimulated(const SimulatedOptions& options) {
+  auto device = SimulatedDevice::open(options);
+  if (!device.ok()) return std::move(device).failure();
+  return std::shared_ptr<Device>(std::move(*device));
+}
+
+SimulatedDevice::SimulatedDevice(const SimulatedOptions& options, std::unique_ptr<Machine> machine,
+                                 std::unique_ptr<MigrationV1> v1)
+    : options_(options), faults_(options), machine_(std::move(machine)), v1_(std::move(v1)) {
+  if (!v1_) v2_ = std::make_unique<MigrationV2>(*machine_, options_);
+}
+
+void SimulatedDevice::close() {
+  Lock lock(mutex_);
+  closed_ = true;
+  if (v2_) v2_->endSessions();
+  changed_.notify_all();
+}
+
+Status SimulatedDevice::checkOpen() const {
+  return closed_ ? Status(Failure::because(Reason::kClosed, "simulated device")) : Status();
+}
+
+Status SimulatedDevice::pause(Lock& lock, uint32_t milliseconds, const std::function<bool()>& givenUp) {
+  if (milliseconds == 0) return {};
+  uint64_t era = resets_;
+  auto interrupted = [&] { return closed_ || resets_ != era || (givenUp && givenUp()); };
+  if (!changed_.wait_for(lock, std::chrono::milliseconds(milliseconds), interrupted)) return {};
+  if (closed_) return Failure::because(Reason::kClosed, "simulated device");
+  if (resets_ != era)
+    return Failure::system(EIO, "ioctl", "simulated device", "reset while the call was in progress");
+  return Failure::because(Reason::kCancelled, "simulated device");
+}
+
+Status SimulatedDevice::trouble(Lock& lock, Operation operation, const std::string& argument,
+                                const char* syscall, const char* request) {
+  if (Status open = checkOpen(); !open.ok()) return open;
+  uint32_t milliseconds = argument.empty() ? 0 : faults_.delay(operation, argument);
+  if (milliseconds == 0) milliseconds = faults_.delay(operation);
+  if (Status paused = pause(lock, milliseconds); !paused.ok()) return paused;
+  auto strike = faults_.strike(operation, argument);
+  if (!strike) return {};
+  if (strike->outcome == FaultOutcome::kError) {
+    if (v1_) v1_->enterError();
+    if (v2_) v2_->enterError();
+    changed_.notify_all();
+  }
+  return Failure::system(strike->error, syscall, request, "a fault that was asked for");
+}
+
+void SimulatedDevice::inject(SimulatedFault fault) {
+  Lock lock(mutex_);
+  faults_.add(std::move(fault));
+}
+
+Status SimulatedDevice::reset() {
+  Lock lock(mutex_);
+  if (Status fine = trouble(lock, Operation::kReset, {}, "ioctl", "VFIO_DEVICE_RESET"); !fine.ok())
+    return fine;
+  ++resets_;
+  if (v1_) v1_->reset();
+  if (v2_) v2_->reset();
+  int error = machine_->reset();
+  changed_.notify_all();
+  if (error != 0) return Failure::system(error, "ioctl", "VFIO_DEVICE_RESET");
+  return {};
+}
+
+Result<uint64_t> SimulatedDevice::migrationFlags() {
+  Lock lock(mutex_);
+  if (!v2_) return Failure::system(ENOTTY, "ioctl", kGetMigration);
+  return uint64_t{v2_->flags()};
+}
+
+Result<uint32_t> SimulatedDevice::migrationState() {
+  Lock lock(mutex_);
+  if (!v2_) return Failure::system(ENOTTY, "ioctl", kGetState);
+  changed_.wait(lock, [this] { return !changing_ || closed_; });
+  if (Status fine = trouble(lock, Operation::kGetState, {}, "ioctl", kGetState); !fine.ok()) {
+    return std::move(fine).failure();
+  }
+  return static_cast<uint32_t>(faults_.claim("state", v2_->state()));
+}
+
+Result<uint64_t> SimulatedDevice::migrationDataSize() {
+  Lock lock(mutex_);
+  if (!v2_) return Failure::system(ENOTTY, "ioctl", kGetDataSize);
+  changed_.wait(lock, [this] { return !changing_ || closed_; });
+  if (Status fine = trouble(lock, Operation::kDataSize, {}, "ioctl", kGetDataSize); !fine.ok()) {
+    return std::move(fine).failure();
+  }
+  if (int error = machine_->advance()) return Failure::system(error, "ioctl", kGetDataSize);
+  return faults_.claim("estimate", v2_->estimate());
+}
+
+Status SimulatedDevice::walk(Lock& lock, uint32_t target, bool& sessionLost, Failure& lost) {
+  while (v2_->state() != target) {
+    uint32_t next = v2::nextHop(v2_->flags(), v2_->state(), target);
+    if (next == v2::kError) {
+      return Failure::system(EINVAL, "ioctl", kSetState,
+                             std::string("there is no way from ") + v2::stateName(v2_->state()) + " to " +
+                                 v2::stateName(target));
+    }
+    const char* name = v2::stateName(next);
+    if (Status paused = pause(lock, faults_.delay(Operation::kSetState, name)); !paused.ok()) return paused;
+    auto strike = faults_.strike(Operation::kSetState, name);
+    if (strike) {
+      Failure failure = Failure::system(strike->error, "ioctl", kSetState,
+                                        std::string("a fault that was asked for, on the way into ") + name);
+      if (strike->outcome == FaultOutcome::kError) v2_->enterError();
+      if (strike->outcome != FaultOutcome::kRequested) return failure;
+      sessionLost = true;
+      lost = std::move(failure);
+    }
+    if (int error = v2_->hop(next)) {
+      return Failure::system(error, "ioctl", kSetState, std::string("on the way into ") + name);
+    }
+    changed_.notify_all();  // readers whose session has just ended
+  }
+  return {};
+}
+
+Result<StateChange> SimulatedDevice::setMigrationState(uint32_t target) {
+  Lock lock(mutex_);
+  if (!v2_) return Failure::system(ENOTTY, "ioctl", kSetState);
+  Turn turn(*this, lock);
+  if (Status open = checkOpen(); !open.ok()) return std::move(open).failure();
+  if (!v2::hasState(v2_->flags(), target)) {
+    return Failure::system(EINVAL, "ioctl", kSetState, "this device has no state " + std::to_string(target));
+  }
+  if (Status paused = pause(lock, faults_.delay(Operation::kSetState)); !paused.ok())
+    return std::move(paused).failure();
+
+  bool wasSaving = v2::isSaving(v2_->state());
+  bool wasThere = v2_->state() == target;
+  bool sessionLost = false;
+  Failure lost;
+  if (Status walked = walk(lock, target, sessionLost, lost); !walked.ok()) return std::move(walked).failure();
+  if (sessionLost) return lost;
+
+  StateChange change;
+  if (wasThere) return change;
+  if (v2::isSaving(target) && !wasSaving) {
+    change.session = std::make_unique<SimulatedSession>(shared_from_this(), v2_->save(), nullptr);
+  } else if (target == v2::kResuming) {
+    change.session = std::make_unique<SimulatedSession>(shared_from_this(), nullptr, v2_->load());
+  }
+  return change;
+}
+
+Status SimulatedDevice::changeStateV1(Lock& lock, uint32_t value) {
+  const char* request = "write of device_state";
+  Turn turn(*this, lock);
+  if (Status open = checkOpen(); !open.ok()) return open;
+  const char* name = v1::stateName(value);
+  uint32_t milliseconds = faults_.delay(Operation::kSetState, name);
+  if (milliseconds == 0) milliseconds = faults_.delay(Operation::kSetState);
+  if (Status paused = pause(lock, milliseconds); !paused.ok()) return paused;
+  auto strike = faults_.strike(Operation::kSetState, name);
+  if (strike && strike->outcome != FaultOutcome::kRequested) {
+    if (strike->outcome == FaultOutcome::kError) v1_->enterError();
+    return Failure::system(strike->error, "pwrite", request, "a fault that was asked for");
+  }
+  int error = v1_->change(value);
+  if (strike) error = strike->error;
+  if (error != 0) return Failure::system(error, "pwrite", request, std::string("asked for ") + name);
+  return {};
+}
+
+Status SimulatedDevice::feature(uint32_t flags, Bytes payload) {
+  const char* request = "VFIO_DEVICE_FEATURE";
+  uint32_t index = flags & kFeatureMask;
+  uint64_t wide = 0;
+  uint32_t state[2] = {
+      0, static_cast<uint32_t>(-1)};  // struct vfio_device_feature_mig_state: the state and data_fd
+  size_t size = sizeof wide;
+  uint32_t possible = kFeatureGet | kFeatureProbe;
+  bool known = index == kFeatureMigration || index == kFeatureDeviceState || index == kFeatureDataSize;
+  if (!known || !v2_) return Failure::system(ENOTTY, "ioctl", request, "feature " + std::to_string(index));
+  // A session is no descriptor here, so that the raw form has nothing to hand out.
+  if (flags & kFeatureSet)
+    return Failure::because(Reason::kUnsupported, request, "SET of a simulated device's feature");
+  if ((flags & ~kFeatureMask & ~possible) != 0)
+    return Failure::system(EINVAL, "ioctl", request, "unknown flags");
+  if (flags & kFeatureProbe) return {};
+  if (!(flags & kFeatureGet) || payload.size < size) return Failure::system(EINVAL, "ioctl", request);
+  if (index == kFeatureDeviceState) {
+    auto value = migrationState();
+    if (!value.ok()) return std::move(value).failure();
+    state[0] = *value;
+    std::memcpy(payload.data, state, sizeof state);
+    return {};
+  }
+  auto value = index == kFeatureMigration ? migrationFlags() : migrationDataSize();
+  if (!value.ok()) return std::move(value).failure();
+  wide = *value;
+  std::memcpy(payload.data, &wide, sizeof wide);
+  return {};
+}
+
+}  // namespace vfm

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+#include "core/simulated/simulated_session.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/device/stream_end.h"
+
+namespace vfm {
+
+namespace {
+
+// The most that is copied under the device's lock in one go: a fraction of a millisecond.
+constexpr size_t kPiece = 1u << 20;
+
+Failure cancelled(const char* operation) { return Failure::because(Reason::kCancelled, operation); }
+
+}  // namespace
+
+SimulatedSession::SimulatedSession(std::shared_ptr<SimulatedDevice> device, std::shared_ptr<SaveStream> save,
+                                   std::shared_ptr<LoadStream> load)
+    : device_(std::move(device)), save_(std::move(save)), load_(std::move(load)) {}
+
+void SimulatedSession::cancel() {
+  SimulatedDevice::Lock lock(device_->mutex_);
+  cancelled_ = true;
+  device_->changed_.notify_all();
+}
+
+Status SimulatedSession::trouble(SimulatedDevice::Lock& lock, Operation operation, const char* name) {
+  if (cancelled_) return cancelled(name);
+  Status paused = device_->pause(lock, device_->faults_.delay(operation),
+                                 [this] { return cancelled_.load() || ended(); });
+  if (cancelled_) return cancelled(name);
+  if (ended()) return Failure::system(ENODEV, name, name, "the session has ended");
+  if (!paused.ok()) return paused;
+  auto strike = device_->faults_.strike(operation);
+  if (!strike) return {};
+  if (strike->outcome == FaultOutcome::kError) device_->v2_->enterError();
+  return Failure::system(strike->error, name, name, "a fault that was asked for");
+}
+
+Result<size_t> SimulatedSession::readOnce(Bytes into) {
+  {
+    SimulatedDevice::Lock lock(device_->mutex_);
+    if (Status fine = trouble(lock, Operation::kRead, "read"); !fine.ok()) return std::move(fine).failure();
+  }
+  if (options().shortRead > 0) into = into.first(std::min<size_t>(into.size, options().shortRead));
+  size_t done = 0;
+  while (done < into.size) {
+    if (cancelled_) return cancelled("read");
+    SimulatedDevice::Lock lock(device_->mutex_);
+    if (ended()) return Failure::system(ENODEV, "read", "read", "the session has ended");
+    if (int error = device_->machine_->advance()) return Failure::system(error, "read", "read");
+    size_t bytes = 0;
+    Bytes piece = into.from(done);
+    piece.size = std::min(piece.size, kPiece);
+    bool stopped = device_->v2_->state() == v2::kStopCopy;
+    int error = save_->read(piece, stopped, bytes);
+    done += bytes;
+    if (error != 0) return Failure::system(error, "read", "read");
+    if (bytes < piece.size) {
+      bool enomsg = options().drained == DrainedConvention::kEnomsg;
+      if (done == 0 && !stopped && enomsg)
+        return Failure::system(ENOMSG, "read", "read", "nothing to send for now");
+      break;
+    }
+  }
+  return done;
+}
+
+Result<uint32_t> SimulatedSession::sampleState() {
+  SimulatedDevice::Lock lock(device_->mutex_);
+  return device_->v2_->state();
+}
+
+Result<ReadOutcome> SimulatedSession::read(Bytes into) {
+  if (!save_) return Failure::system(EBADF, "read", "read", "this session takes data in");
+  if (into.size == 0) return Failure::because(Reason::kInvalidArgument, "read", "no room to read into");
+  std::lock_guard<std::mutex> one(transfer_);
+  return readStream([&] { return readOnce(into); }, [&] { return sampleState(); });
+}
+
+Result<size_t> SimulatedSession::write(ConstBytes from) {
+  if (!load_) return Failure::system(EBADF, "write", "write", "this session gives data out");
+  std::lock_guard<std::mutex> one(transfer_);
+  SimulatedDevice::Lock lock(device_->mutex_);
+  if (Status fine = trouble(lock, Operation::kWrite, "write"); !fine.ok()) return std::move(fine).failure();
+  if (options().shortWrite > 0) from = from.first(std::min<size_t>(from.size, options().shortWrite));
+  from = from.first(std::min(from.size, kPiece));
+  if (int error = load_->write(from)) {
+    return Failure::system(error, "write", "write", "not a stream of a device like this one, or damaged");
+  }
+  return from.size;
+}
+
+Result<PrecopyInfo> SimulatedSession::precopyInfo() {
+  const char* request = "VFIO_MIG_GET_PRECOPY_INFO";
+  if (!save_) return Failure::system(ENOTTY, "ioctl", request);
+  SimulatedDevice::Lock lock(device_->mutex_);
+  if (device_->closed_) return Failure::system(ENODEV, "ioctl", request, "the device is gone");
+  Status fine = device_->trouble(lock, Operation::kPrecopyInfo, {}, "ioctl", request);
+  if (!fine.ok()) return std::move(fine).failure();
+  if (!v2::isPreCopy(device_->v2_->state())) {
+    return Failure::system(EINVAL, "ioctl", request, "the device is not in a pre-copy state");
+  }
+  if (ended())
+    return Failure::system(ENODEV, "ioctl", request, "the session has ended, another one is in progress");
+  if (int error = device_->machine_->advance()) return Failure::system(error, "ioctl", request);
+  PrecopyInfo info = save_->precopyInfo();
+  info.initialBytes = device_->faults_.claim("initial-bytes", info.initialBytes);
+  info.dirtyBytes = device_->faults_.claim("dirty-bytes", info.dirtyBytes);
+  return info;
+}
+
+}  // namespace vfm
