@@ -2,6 +2,8 @@
 // The addon's entry: what JavaScript sees of the native half. Only lib/binding.ts loads it.
 #include <napi.h>
 
+#include "binding/constants.h"
+
 #ifndef VFM_VERSION
 #error "VFM_VERSION is the package's version, given by binding.gyp and CMakeLists.txt"
 #endif
@@ -10,6 +12,7 @@ namespace vfm::binding {
 
 static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("version", Napi::String::New(env, VFM_VERSION));
+  exports.Set("constants", makeConstants(env));
   return exports;
 }
 
