@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-#include "core/kernel/uapi_pending.h"
+#include "uapi/region.h"
 
 namespace vfm::kernel {
 namespace {
@@ -104,7 +104,7 @@ Result<std::vector<Capability>> parseCapabilityChain(ConstBytes info, size_t fix
 }
 
 Result<RegionInfo> parseRegionInfo(ConstBytes info, uint32_t index, size_t pageSize) {
-  uapi::vfio_region_info fixed{};
+  uapi::VfioRegionInfo fixed{};
   if (info.size < sizeof(fixed)) return malformed("answer of " + std::to_string(info.size) + " bytes");
   std::memcpy(&fixed, info.data, sizeof(fixed));
   if (fixed.index != index) {
@@ -123,19 +123,19 @@ Result<RegionInfo> parseRegionInfo(ConstBytes info, uint32_t index, size_t pageS
   region.size = fixed.size;
   region.offset = fixed.offset;
 
-  const bool hasChain = (fixed.flags & uapi::VFIO_REGION_INFO_FLAG_CAPS) != 0;
+  const bool hasChain = (fixed.flags & uapi::kVfioRegionInfoFlagCaps) != 0;
   auto chain = parseCapabilityChain(info, sizeof(fixed), hasChain ? fixed.cap_offset : 0);
   if (!chain) return std::move(chain).failure();
 
   std::optional<std::vector<Area>> sparse;
   for (const Capability& capability : *chain) {
     region.capabilities.push_back(capability.id);
-    if (capability.id == uapi::VFIO_REGION_INFO_CAP_SPARSE_MMAP) {
+    if (capability.id == uapi::kVfioRegionInfoCapSparseMmap) {
       if (sparse) return malformed("two sparse mmap capabilities");
       auto areas = parseSparseAreas(capability.payload);
       if (!areas) return std::move(areas).failure();
       sparse = std::move(areas).value();
-    } else if (capability.id == uapi::VFIO_REGION_INFO_CAP_TYPE) {
+    } else if (capability.id == uapi::kVfioRegionInfoCapType) {
       if (region.type) return malformed("two type capabilities");
       if (capability.payload.size < 8) return malformed("type capability cut off");
       region.type = RegionType{load<uint32_t>(capability.payload, 0), load<uint32_t>(capability.payload, 4)};
@@ -147,7 +147,7 @@ Result<RegionInfo> parseRegionInfo(ConstBytes info, uint32_t index, size_t pageS
   auto areas = checkedAreas(sparse ? *std::move(sparse) : std::vector<Area>{Area{0, region.size}},
                             region.size, pageSize);
   if (!areas) return std::move(areas).failure();
-  if ((region.flags & uapi::VFIO_REGION_INFO_FLAG_MMAP) != 0) region.mappable = std::move(areas).value();
+  if ((region.flags & uapi::kVfioRegionInfoFlagMmap) != 0) region.mappable = std::move(areas).value();
   return region;
 }
 

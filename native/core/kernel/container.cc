@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "core/kernel/uapi_pending.h"
+#include "uapi/container.h"
 
 namespace vfm::kernel {
 
@@ -15,26 +15,25 @@ Result<std::shared_ptr<Container>> Container::open(Sys& sys) {
   if (fd < 0) return Failure::system(-fd, "open", kPath);
   Descriptor descriptor(sys, fd);
 
-  const int version =
-      retryInterrupted([&] { return sys.ioctl(fd, uapi::VFIO_GET_API_VERSION, uint64_t{0}); });
+  const int version = retryInterrupted([&] { return sys.ioctl(fd, uapi::kVfioGetApiVersion, uint64_t{0}); });
   if (version < 0) return ioctlFailure(version, "VFIO_GET_API_VERSION");
-  if (version != uapi::VFIO_API_VERSION) {
+  if (version != uapi::kVfioApiVersion) {
     return Failure::because(
         Reason::kVersion, "VFIO_GET_API_VERSION",
-        "expected " + std::to_string(uapi::VFIO_API_VERSION) + ", found " + std::to_string(version));
+        "expected " + std::to_string(uapi::kVfioApiVersion) + ", found " + std::to_string(version));
   }
   return std::make_shared<Container>(sys, std::move(descriptor));
 }
 
 Result<uint32_t> Container::checkExtension(uint32_t extension) {
-  const int found = retryInterrupted(
-      [&] { return sys_.ioctl(fd_.get(), uapi::VFIO_CHECK_EXTENSION, uint64_t{extension}); });
+  const int found =
+      retryInterrupted([&] { return sys_.ioctl(fd_.get(), uapi::kVfioCheckExtension, uint64_t{extension}); });
   if (found < 0) return ioctlFailure(found, "VFIO_CHECK_EXTENSION " + std::to_string(extension));
   return static_cast<uint32_t>(found);
 }
 
 Status Container::setIommu(uint32_t type, NoIommu noIommu) {
-  if (type == uapi::VFIO_NOIOMMU_IOMMU && noIommu == NoIommu::kRefuse) {
+  if (type == uapi::kVfioNoiommuIommu && noIommu == NoIommu::kRefuse) {
     return Failure::because(Reason::kUnsupported, "VFIO_SET_IOMMU NOIOMMU",
                             "no IOMMU protects the machine's memory from this device; refused unless forced");
   }
@@ -45,7 +44,7 @@ Status Container::setIommu(uint32_t type, NoIommu noIommu) {
 Status Container::setIommuLocked(uint32_t type) {
   if (iommu_ == type) return Status::success();
   const int result =
-      retryInterrupted([&] { return sys_.ioctl(fd_.get(), uapi::VFIO_SET_IOMMU, uint64_t{type}); });
+      retryInterrupted([&] { return sys_.ioctl(fd_.get(), uapi::kVfioSetIommu, uint64_t{type}); });
   if (result < 0) return ioctlFailure(result, "VFIO_SET_IOMMU " + std::to_string(type));
   iommu_ = type;
   return Status::success();
@@ -54,11 +53,11 @@ Status Container::setIommuLocked(uint32_t type) {
 Status Container::setBestIommu(NoIommu noIommu) {
   std::lock_guard lock(mutex_);
   if (iommu_) return Status::success();
-  for (const uint32_t type : {uapi::VFIO_TYPE1v2_IOMMU, uapi::VFIO_TYPE1_IOMMU, uapi::VFIO_NOIOMMU_IOMMU}) {
+  for (const uint32_t type : {uapi::kVfioType1v2Iommu, uapi::kVfioType1Iommu, uapi::kVfioNoiommuIommu}) {
     auto supported = checkExtension(type);
     if (!supported) return std::move(supported).failure();
     if (*supported == 0) continue;
-    if (type == uapi::VFIO_NOIOMMU_IOMMU && noIommu == NoIommu::kRefuse) {
+    if (type == uapi::kVfioNoiommuIommu && noIommu == NoIommu::kRefuse) {
       return Failure::because(
           Reason::kUnsupported, "VFIO_SET_IOMMU NOIOMMU",
           "no IOMMU protects the machine's memory from this device; refused unless forced");

@@ -5,13 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "core/kernel/uapi_pending.h"
+#include "uapi/feature.h"
+#include "uapi/migration_v2.h"
 
 namespace vfm::kernel {
 
 Status DeviceHandle::feature(uint32_t flags, Bytes payload, const char* operation) const {
   constexpr size_t kLargestPayload = 1 << 20;  // today's largest is under 100 bytes
-  uapi::vfio_device_feature header{};
+  uapi::VfioDeviceFeature header{};
   if (payload.size > kLargestPayload) {
     return Failure::because(Reason::kInvalidArgument, operation,
                             "payload of " + std::to_string(payload.size) + " bytes");
@@ -25,16 +26,16 @@ Status DeviceHandle::feature(uint32_t flags, Bytes payload, const char* operatio
   if (payload.size > 0) std::memcpy(bytes + sizeof(header), payload.data, payload.size);
 
   const int result = retryInterrupted(
-      [&] { return sys_.ioctl(fd_.get(), uapi::VFIO_DEVICE_FEATURE, static_cast<void*>(bytes)); });
+      [&] { return sys_.ioctl(fd_.get(), uapi::kVfioDeviceFeature, static_cast<void*>(bytes)); });
   if (result < 0) return ioctlFailure(result, operation);
   if (payload.size > 0) std::memcpy(payload.data, bytes + sizeof(header), payload.size);
   return Status::success();
 }
 
 Result<uint32_t> DeviceHandle::migrationState() const {
-  uapi::vfio_device_feature_mig_state state{};
+  uapi::VfioDeviceFeatureMigState state{};
   state.data_fd = -1;
-  auto got = feature(uapi::VFIO_DEVICE_FEATURE_GET | uapi::VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
+  auto got = feature(uapi::kVfioDeviceFeatureGet | uapi::kVfioDeviceFeatureMigDeviceState,
                      Bytes{reinterpret_cast<uint8_t*>(&state), sizeof(state)},
                      "VFIO_DEVICE_FEATURE GET MIG_DEVICE_STATE");
   if (!got) return std::move(got).failure();

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 
 #include "core/kernel/group_registry.h"
-#include "core/kernel/uapi_pending.h"
+#include "uapi/group.h"
 
 namespace vfm::kernel {
 
@@ -37,13 +37,13 @@ Result<GroupStatus> Group::status() {
 }
 
 Result<GroupStatus> Group::statusLocked() {
-  uapi::vfio_group_status status{};
+  uapi::VfioGroupStatus status{};
   status.argsz = sizeof(status);
   const int result = retryInterrupted(
-      [&] { return sys_.ioctl(fd_.get(), uapi::VFIO_GROUP_GET_STATUS, static_cast<void*>(&status)); });
+      [&] { return sys_.ioctl(fd_.get(), uapi::kVfioGroupGetStatus, static_cast<void*>(&status)); });
   if (result < 0) return ioctlFailure(result, "VFIO_GROUP_GET_STATUS");
-  return GroupStatus{(status.flags & uapi::VFIO_GROUP_FLAGS_VIABLE) != 0,
-                     (status.flags & uapi::VFIO_GROUP_FLAGS_CONTAINER_SET) != 0};
+  return GroupStatus{(status.flags & uapi::kVfioGroupFlagsViable) != 0,
+                     (status.flags & uapi::kVfioGroupFlagsContainerSet) != 0};
 }
 
 Status Group::setContainer(const std::shared_ptr<Container>& container) {
@@ -68,7 +68,7 @@ Status Group::setContainerLocked(const std::shared_ptr<Container>& container) {
   }
   int32_t fd = container->descriptor();
   const int result = retryInterrupted(
-      [&] { return sys_.ioctl(fd_.get(), uapi::VFIO_GROUP_SET_CONTAINER, static_cast<void*>(&fd)); });
+      [&] { return sys_.ioctl(fd_.get(), uapi::kVfioGroupSetContainer, static_cast<void*>(&fd)); });
   if (result < 0) return ioctlFailure(result, "VFIO_GROUP_SET_CONTAINER");
   container_ = container;
   container_->groupAttached();
@@ -82,7 +82,7 @@ Status Group::unsetContainer() {
 
 Status Group::unsetContainerLocked() {
   const int result =
-      retryInterrupted([&] { return sys_.ioctl(fd_.get(), uapi::VFIO_GROUP_UNSET_CONTAINER, uint64_t{0}); });
+      retryInterrupted([&] { return sys_.ioctl(fd_.get(), uapi::kVfioGroupUnsetContainer, uint64_t{0}); });
   if (result < 0) return ioctlFailure(result, "VFIO_GROUP_UNSET_CONTAINER");
   if (container_) container_->groupDetached();
   container_.reset();
@@ -119,7 +119,7 @@ Result<Descriptor> Group::deviceDescriptor(const std::string& device) {
   }
   std::string name = device;
   const int fd = retryInterrupted(
-      [&] { return sys_.ioctl(fd_.get(), uapi::VFIO_GROUP_GET_DEVICE_FD, static_cast<void*>(name.data())); });
+      [&] { return sys_.ioctl(fd_.get(), uapi::kVfioGroupGetDeviceFd, static_cast<void*>(name.data())); });
   // Not what follows the first blank: a VF token is a secret.
   if (fd < 0) return ioctlFailure(fd, "VFIO_GROUP_GET_DEVICE_FD " + device.substr(0, device.find(' ')));
   return Descriptor(sys_, fd);

@@ -7,7 +7,9 @@
 
 #include "core/kernel/capability_chain.h"
 #include "core/kernel/kernel_mapping.h"
-#include "core/kernel/uapi_pending.h"
+#include "uapi/device.h"
+#include "uapi/irq.h"
+#include "uapi/region.h"
 
 namespace vfm::kernel {
 namespace {
@@ -21,10 +23,10 @@ constexpr uint32_t kMostIndexes = 1 << 16;
 }  // namespace
 
 Result<DeviceInfo> KernelDevice::info() {
-  uapi::vfio_device_info info{};
+  uapi::VfioDeviceInfo info{};
   info.argsz = sizeof(info);
   const int result = retryInterrupted([&] {
-    return handle_->sys().ioctl(handle_->fd(), uapi::VFIO_DEVICE_GET_INFO, static_cast<void*>(&info));
+    return handle_->sys().ioctl(handle_->fd(), uapi::kVfioDeviceGetInfo, static_cast<void*>(&info));
   });
   if (result < 0) return ioctlFailure(result, "VFIO_DEVICE_GET_INFO");
   if (info.num_regions > kMostIndexes || info.num_irqs > kMostIndexes) {
@@ -53,17 +55,16 @@ Result<RegionInfo> KernelDevice::queryRegion(uint32_t index) {
   // The kernel answers argsz as large as the chain needs and leaves the chain out when it did not fit: ask
   // again with room. The chain may grow in between (it does not, in any known driver), hence the few rounds.
   constexpr int kRounds = 4;
-  size_t size = sizeof(uapi::vfio_region_info);
+  size_t size = sizeof(uapi::VfioRegionInfo);
   for (int round = 0; round < kRounds; ++round) {
     std::vector<uint64_t> storage((size + 7) / 8);
     auto* bytes = reinterpret_cast<uint8_t*>(storage.data());
-    uapi::vfio_region_info info{};
+    uapi::VfioRegionInfo info{};
     info.argsz = static_cast<uint32_t>(size);
     info.index = index;
     std::memcpy(bytes, &info, sizeof(info));
     const int result = retryInterrupted([&] {
-      return handle_->sys().ioctl(handle_->fd(), uapi::VFIO_DEVICE_GET_REGION_INFO,
-                                  static_cast<void*>(bytes));
+      return handle_->sys().ioctl(handle_->fd(), uapi::kVfioDeviceGetRegionInfo, static_cast<void*>(bytes));
     });
     if (result < 0) return ioctlFailure(result, "VFIO_DEVICE_GET_REGION_INFO " + std::to_string(index));
     std::memcpy(&info, bytes, sizeof(info));
@@ -79,11 +80,11 @@ Result<RegionInfo> KernelDevice::queryRegion(uint32_t index) {
 }
 
 Result<IrqInfo> KernelDevice::irqInfo(uint32_t index) {
-  uapi::vfio_irq_info info{};
+  uapi::VfioIrqInfo info{};
   info.argsz = sizeof(info);
   info.index = index;
   const int result = retryInterrupted([&] {
-    return handle_->sys().ioctl(handle_->fd(), uapi::VFIO_DEVICE_GET_IRQ_INFO, static_cast<void*>(&info));
+    return handle_->sys().ioctl(handle_->fd(), uapi::kVfioDeviceGetIrqInfo, static_cast<void*>(&info));
   });
   if (result < 0) return ioctlFailure(result, "VFIO_DEVICE_GET_IRQ_INFO " + std::to_string(index));
   return IrqInfo{index, info.flags, info.count};
@@ -91,7 +92,7 @@ Result<IrqInfo> KernelDevice::irqInfo(uint32_t index) {
 
 Status KernelDevice::reset() {
   // No lock: a device stuck in a state change is what reset is for. Not repeated on EINTR: it may have reset.
-  const int result = handle_->sys().ioctl(handle_->fd(), uapi::VFIO_DEVICE_RESET, uint64_t{0});
+  const int result = handle_->sys().ioctl(handle_->fd(), uapi::kVfioDeviceReset, uint64_t{0});
   if (result < 0) return ioctlFailure(result, "VFIO_DEVICE_RESET");
   return Status::success();
 }

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <string>
 
-#include "core/kernel/uapi_pending.h"
+#include "uapi/region.h"
 
 namespace vfm::kernel {
 namespace {
@@ -37,10 +37,10 @@ Result<std::shared_ptr<Mapping>> KernelMapping::map(const std::shared_ptr<Device
     return mappable.contains(area.offset, area.size);
   });
   if (!inside) return refused(region, area, "not within one of the region's mappable areas");
-  if (wants(protection, Protection::kRead) && (region.flags & uapi::VFIO_REGION_INFO_FLAG_READ) == 0) {
+  if (wants(protection, Protection::kRead) && (region.flags & uapi::kVfioRegionInfoFlagRead) == 0) {
     return refused(region, area, "the region is not readable");
   }
-  if (wants(protection, Protection::kWrite) && (region.flags & uapi::VFIO_REGION_INFO_FLAG_WRITE) == 0) {
+  if (wants(protection, Protection::kWrite) && (region.flags & uapi::kVfioRegionInfoFlagWrite) == 0) {
     return refused(region, area, "the region is not writable");
   }
 

@@ -6,7 +6,8 @@
 
 #include "core/kernel/kernel_device.h"
 #include "core/kernel/kernel_session.h"
-#include "core/kernel/uapi_pending.h"
+#include "uapi/feature.h"
+#include "uapi/migration_v2.h"
 
 namespace vfm::kernel {
 namespace {
@@ -19,15 +20,15 @@ Bytes bytesOf(Struct& value) {
 }
 
 bool carriesData(uint32_t state) {
-  return state == uapi::VFIO_DEVICE_STATE_STOP_COPY || state == uapi::VFIO_DEVICE_STATE_PRE_COPY ||
-         state == uapi::VFIO_DEVICE_STATE_PRE_COPY_P2P || state == uapi::VFIO_DEVICE_STATE_RESUMING;
+  return state == uapi::kVfioDeviceStateStopCopy || state == uapi::kVfioDeviceStatePreCopy ||
+         state == uapi::kVfioDeviceStatePreCopyP2p || state == uapi::kVfioDeviceStateResuming;
 }
 
 }  // namespace
 
 Result<uint64_t> KernelDevice::migrationFlags() {
-  uapi::vfio_device_feature_migration migration{};
-  auto got = handle_->feature(uapi::VFIO_DEVICE_FEATURE_GET | uapi::VFIO_DEVICE_FEATURE_MIGRATION,
+  uapi::VfioDeviceFeatureMigration migration{};
+  auto got = handle_->feature(uapi::kVfioDeviceFeatureGet | uapi::kVfioDeviceFeatureMigration,
                               bytesOf(migration), "VFIO_DEVICE_FEATURE GET MIGRATION");
   if (!got) return std::move(got).failure();
   return uint64_t{migration.flags};
@@ -36,8 +37,8 @@ Result<uint64_t> KernelDevice::migrationFlags() {
 Result<uint32_t> KernelDevice::migrationState() { return handle_->migrationState(); }
 
 Result<uint64_t> KernelDevice::migrationDataSize() {
-  uapi::vfio_device_feature_mig_data_size size{};
-  auto got = handle_->feature(uapi::VFIO_DEVICE_FEATURE_GET | uapi::VFIO_DEVICE_FEATURE_MIG_DATA_SIZE,
+  uapi::VfioDeviceFeatureMigDataSize size{};
+  auto got = handle_->feature(uapi::kVfioDeviceFeatureGet | uapi::kVfioDeviceFeatureMigDataSize,
                               bytesOf(size), "VFIO_DEVICE_FEATURE GET MIG_DATA_SIZE");
   if (!got) return std::move(got).failure();
   return uint64_t{size.stop_copy_length};
@@ -48,7 +49,7 @@ Result<StateChange> KernelDevice::setMigrationState(uint32_t state) {
 
   auto before = handle_->migrationState();
   if (!before) return std::move(before).failure();
-  if (*before == uapi::VFIO_DEVICE_STATE_ERROR) {
+  if (*before == uapi::kVfioDeviceStateError) {
     return Failure::system(EINVAL, "", kSet,
                            "the device is in its error state: only a reset leads out of it");
   }
@@ -66,10 +67,10 @@ Result<StateChange> KernelDevice::setMigrationState(uint32_t state) {
   }
   reserved.reset();
 
-  uapi::vfio_device_feature_mig_state request{};
+  uapi::VfioDeviceFeatureMigState request{};
   request.device_state = state;
   request.data_fd = -1;  // 0 is a descriptor, and not every answer fills this in
-  auto set = handle_->feature(uapi::VFIO_DEVICE_FEATURE_SET | uapi::VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
+  auto set = handle_->feature(uapi::kVfioDeviceFeatureSet | uapi::kVfioDeviceFeatureMigDeviceState,
                               bytesOf(request), kSet);
   if (!set) return std::move(set).failure();
 

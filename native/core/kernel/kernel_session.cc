@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/device/stream_end.h"
-#include "core/kernel/uapi_pending.h"
+#include "uapi/migration_v2.h"
 
 namespace vfm::kernel {
 namespace {
@@ -91,10 +91,10 @@ Result<size_t> KernelSession::write(ConstBytes from) {
 
 Result<PrecopyInfo> KernelSession::precopyInfo() {
   // Zeroed every time: mlx5 copies the caller's struct in and sets only one of the two sizes.
-  uapi::vfio_precopy_info info{};
+  uapi::VfioPrecopyInfo info{};
   info.argsz = sizeof(info);
   const int result = retryInterrupted(
-      [&] { return sys_.ioctl(data_.get(), uapi::VFIO_MIG_GET_PRECOPY_INFO, static_cast<void*>(&info)); });
+      [&] { return sys_.ioctl(data_.get(), uapi::kVfioMigGetPrecopyInfo, static_cast<void*>(&info)); });
   if (result < 0) return ioctlFailure(result, "VFIO_MIG_GET_PRECOPY_INFO");
   return PrecopyInfo{info.flags, info.initial_bytes, info.dirty_bytes};
 }

@@ -32,7 +32,7 @@ TEST_CASE_FIXTURE(AdoptFixture, "a group's device: duplicated, the original stay
   REQUIRE(device.ok());
   CHECK((*device)->descriptor() != fd);
   CHECK(sys.file((*device)->descriptor()).closeOnExec);
-  CHECK_FALSE((*device)->group());
+  CHECK_FALSE(bool((*device)->group()));
   device = Failure{};
   CHECK(sys.isOpen(fd));
   CHECK(sys.openFiles() == 1);
@@ -50,7 +50,7 @@ TEST_CASE_FIXTURE(AdoptFixture, "a device node of class vfio-dev") {
   sys.links[node + "/subsystem"] = "../../../../../../class/vfio-dev";
   CHECK(adoptDevice(sys, fd, Adoption::kDuplicate).ok());
 
-  sys.fail(uapi::VFIO_DEVICE_GET_INFO, EINVAL);
+  sys.fail(uapi::kVfioDeviceGetInfo, EINVAL);
   auto unbound = adoptDevice(sys, fd, Adoption::kTakeOver);
   REQUIRE_FALSE(unbound.ok());
   CHECK(unbound.failure().error == EINVAL);
@@ -91,7 +91,7 @@ TEST_CASE_FIXTURE(AdoptFixture, "anything else is refused by name, and asked not
     sys.links[link] = "/tmp/anon_inode:[vfio-device]";
     checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "no VFIO device");
   }
-  CHECK(sys.calls(uapi::VFIO_DEVICE_GET_INFO) == 0);
+  CHECK(sys.calls(uapi::kVfioDeviceGetInfo) == 0);
   CHECK(sys.isOpen(fd));
   CHECK(sys.openFiles() == 1);
 }

@@ -5,8 +5,8 @@
 
 #include <random>
 
-#include "core/kernel/uapi_pending.h"
 #include "support/region_answer.h"
+#include "uapi/region.h"
 
 using namespace vfm;
 using namespace vfm::kernel;
@@ -155,9 +155,9 @@ TEST_CASE("a broken chain is refused") {
     checkMalformed(parse(answer), "room for 1");
   }
   SUBCASE("a capability cut off") {
-    checkMalformed(parse(RegionAnswer(9, kPage).raw(uapi::VFIO_REGION_INFO_CAP_TYPE, {3, 0, 0, 0})),
+    checkMalformed(parse(RegionAnswer(9, kPage).raw(uapi::kVfioRegionInfoCapType, {3, 0, 0, 0})),
                    "type capability");
-    checkMalformed(parse(RegionAnswer(9, kPage).raw(uapi::VFIO_REGION_INFO_CAP_SPARSE_MMAP, {})), "cut off");
+    checkMalformed(parse(RegionAnswer(9, kPage).raw(uapi::kVfioRegionInfoCapSparseMmap, {})), "cut off");
   }
   SUBCASE("twice the same") {
     checkMalformed(parse(RegionAnswer(9, kPage).type(3, 1).type(3, 1)), "two type");
@@ -167,7 +167,7 @@ TEST_CASE("a broken chain is refused") {
 
 TEST_CASE("an offset without the flag is no chain") {
   RegionAnswer answer = RegionAnswer(9, kPage).type(3, 1);
-  answer.fixed.flags &= ~uapi::VFIO_REGION_INFO_FLAG_CAPS;
+  answer.fixed.flags &= ~uapi::kVfioRegionInfoFlagCaps;
   auto region = parse(answer);
   REQUIRE(region.ok());
   CHECK(region->capabilities.empty());

@@ -42,7 +42,7 @@ TEST_CASE_FIXTURE(KernelFixture, "device and interrupt info") {
 
   sys.deviceRegions = 0xffffffff;
   CHECK(device->info().failure().reason == Reason::kMalformed);
-  sys.fail(uapi::VFIO_DEVICE_GET_INFO, ENODEV);
+  sys.fail(uapi::kVfioDeviceGetInfo, ENODEV);
   CHECK(device->info().failure().error == ENODEV);
 }
 
@@ -52,9 +52,9 @@ TEST_CASE_FIXTURE(RegionFixture,
   REQUIRE(region.ok());
   CHECK(region->type->type == 3);
   CHECK(region->mappable.size() == 2);
-  CHECK(sys.calls(uapi::VFIO_DEVICE_GET_REGION_INFO) == 2);
+  CHECK(sys.calls(uapi::kVfioDeviceGetRegionInfo) == 2);
   CHECK(device->regionInfo(9).ok());
-  CHECK(sys.calls(uapi::VFIO_DEVICE_GET_REGION_INFO) == 2);
+  CHECK(sys.calls(uapi::kVfioDeviceGetRegionInfo) == 2);
   CHECK(device->regionInfo(77).failure().error == EINVAL);
 }
 
@@ -72,7 +72,7 @@ TEST_CASE_FIXTURE(RegionFixture, "region info that wants ever more room is given
   auto region = device->regionInfo(1);
   REQUIRE_FALSE(region.ok());
   CHECK(region.failure().reason == Reason::kMalformed);
-  CHECK(sys.calls(uapi::VFIO_DEVICE_GET_REGION_INFO) <= 4);
+  CHECK(sys.calls(uapi::kVfioDeviceGetRegionInfo) <= 4);
 }
 
 TEST_CASE_FIXTURE(RegionFixture, "region access lands at the region's place, one call each") {
@@ -128,7 +128,7 @@ TEST_CASE_FIXTURE(RegionFixture, "mapping outside the mappable areas is refused 
   CHECK(device->map(0, Area{0, 256}, Protection::kRead).failure().reason == Reason::kInvalidArgument);
 
   RegionAnswer readOnly = RegionAnswer(2, kPage).mappable();
-  readOnly.fixed.flags &= ~uapi::VFIO_REGION_INFO_FLAG_WRITE;
+  readOnly.fixed.flags &= ~uapi::kVfioRegionInfoFlagWrite;
   sys.regions[2] = readOnly.bytes();
   CHECK(device->map(2, Area{0, kPage}, Protection::kReadWrite).failure().reason == Reason::kInvalidArgument);
   CHECK(sys.log.empty());
@@ -156,24 +156,23 @@ TEST_CASE_FIXTURE(KernelFixture, "a mapping keeps its group findable") {
 
 TEST_CASE_FIXTURE(KernelFixture, "reset") {
   CHECK(device->reset().ok());
-  sys.fail(uapi::VFIO_DEVICE_RESET, EINVAL);
+  sys.fail(uapi::kVfioDeviceReset, EINVAL);
   CHECK(device->reset().failure().error == EINVAL);
   // Once is once, even if interrupted.
-  sys.fail(uapi::VFIO_DEVICE_RESET, EINTR);
+  sys.fail(uapi::kVfioDeviceReset, EINTR);
   CHECK(device->reset().failure().error == EINTR);
 }
 
 TEST_CASE_FIXTURE(KernelFixture, "a raw feature's answer replaces the payload, a failure leaves it") {
   uint8_t payload[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-  CHECK(device->feature(uapi::VFIO_DEVICE_FEATURE_GET | 9, Bytes{payload, 8}).ok());
+  CHECK(device->feature(uapi::kVfioDeviceFeatureGet | 9, Bytes{payload, 8}).ok());
   CHECK(payload[1] == 0x10);
   CHECK(payload[0] == 0);
   payload[0] = 42;
-  auto failed = device->feature(uapi::VFIO_DEVICE_FEATURE_GET | 13, Bytes{payload, 8});
+  auto failed = device->feature(uapi::kVfioDeviceFeatureGet | 13, Bytes{payload, 8});
   CHECK(failed.failure().error == ENOTTY);
   CHECK(payload[0] == 42);
   std::vector<uint8_t> huge((1 << 20) + 1);
-  CHECK(
-      device->feature(uapi::VFIO_DEVICE_FEATURE_GET | 9, Bytes{huge.data(), huge.size()}).failure().reason ==
-      Reason::kInvalidArgument);
+  CHECK(device->feature(uapi::kVfioDeviceFeatureGet | 9, Bytes{huge.data(), huge.size()}).failure().reason ==
+        Reason::kInvalidArgument);
 }

@@ -10,11 +10,11 @@ using vfm::test::KernelFixture;
 
 namespace {
 
-constexpr uint32_t kStop = uapi::VFIO_DEVICE_STATE_STOP;
-constexpr uint32_t kRunning = uapi::VFIO_DEVICE_STATE_RUNNING;
-constexpr uint32_t kStopCopy = uapi::VFIO_DEVICE_STATE_STOP_COPY;
-constexpr uint32_t kResuming = uapi::VFIO_DEVICE_STATE_RESUMING;
-constexpr uint32_t kPreCopy = uapi::VFIO_DEVICE_STATE_PRE_COPY;
+constexpr uint32_t kStop = uapi::kVfioDeviceStateStop;
+constexpr uint32_t kRunning = uapi::kVfioDeviceStateRunning;
+constexpr uint32_t kStopCopy = uapi::kVfioDeviceStateStopCopy;
+constexpr uint32_t kResuming = uapi::kVfioDeviceStateResuming;
+constexpr uint32_t kPreCopy = uapi::kVfioDeviceStatePreCopy;
 constexpr const char* kSetFeature = "feature 2 set";
 
 }  // namespace
@@ -67,7 +67,7 @@ TEST_CASE_FIXTURE(
   sys.descriptorLimit = sys.openFiles() + 1;
   sys.duringIoctl = [&](unsigned long request) {
     // The second feature call is the SET, the first one samples the state.
-    if (request == uapi::VFIO_DEVICE_FEATURE && sys.calls(request) == 2) sys.add("thief");
+    if (request == uapi::kVfioDeviceFeature && sys.calls(request) == 2) sys.add("thief");
   };
   auto change = device->setMigrationState(kStopCopy);
   REQUIRE_FALSE(change.ok());
@@ -88,7 +88,7 @@ TEST_CASE_FIXTURE(KernelFixture, "a refused change is a failure, whatever the ec
 }
 
 TEST_CASE_FIXTURE(KernelFixture, "no SET is issued from the error state, nor when the state cannot be read") {
-  sys.state = uapi::VFIO_DEVICE_STATE_ERROR;
+  sys.state = uapi::kVfioDeviceStateError;
   CHECK(device->setMigrationState(kRunning).failure().error == EINVAL);
   sys.state = kRunning;
   sys.fail("feature 2 get", ENODEV);

@@ -13,8 +13,8 @@ using vfm::test::KernelFixture;
 
 namespace {
 
-constexpr uint32_t kStopCopy = uapi::VFIO_DEVICE_STATE_STOP_COPY;
-constexpr uint32_t kPreCopy = uapi::VFIO_DEVICE_STATE_PRE_COPY;
+constexpr uint32_t kStopCopy = uapi::kVfioDeviceStateStopCopy;
+constexpr uint32_t kPreCopy = uapi::kVfioDeviceStatePreCopy;
 
 struct SessionFixture : KernelFixture {
   uint8_t buffer[64] = {};
@@ -50,11 +50,11 @@ TEST_CASE_FIXTURE(SessionFixture,
   sys.duringIoctl = [&](unsigned long request) {
     // The second feature call of the change is the SET: a reader that asked for the state now would wait for
     // it.
-    if (request != uapi::VFIO_DEVICE_FEATURE || sys.calls(request) != 4) return;
+    if (request != uapi::kVfioDeviceFeature || sys.calls(request) != 4) return;
     sys.duringIoctl = nullptr;
     std::thread([&] { during = session->read(room); }).join();
   };
-  REQUIRE(sys.calls(uapi::VFIO_DEVICE_FEATURE) == 2);
+  REQUIRE(sys.calls(uapi::kVfioDeviceFeature) == 2);
   REQUIRE(device->setMigrationState(kStopCopy).ok());
   REQUIRE(during.ok());
   CHECK(during->progress == Progress::kDrained);
@@ -133,7 +133,7 @@ TEST_CASE_FIXTURE(SessionFixture, "a read into no room is not mistaken for the e
 }
 
 TEST_CASE_FIXTURE(SessionFixture, "writing: partial, interrupted, refused, never zero") {
-  auto session = enter(uapi::VFIO_DEVICE_STATE_RESUMING);
+  auto session = enter(uapi::kVfioDeviceStateResuming);
   REQUIRE(session != nullptr);
   sys.writes = {-EINTR, 10, -ENOMEM, -EINVAL, 0};
   CHECK(*session->write(data) == 10);
@@ -147,7 +147,7 @@ TEST_CASE_FIXTURE(SessionFixture, "writing: partial, interrupted, refused, never
 TEST_CASE_FIXTURE(SessionFixture,
                   "a write waits while a non-blocking descriptor takes nothing, until it is cancelled") {
   sys.dataPollable = true;
-  auto session = enter(uapi::VFIO_DEVICE_STATE_RESUMING);
+  auto session = enter(uapi::kVfioDeviceStateResuming);
   REQUIRE(session != nullptr);
   sys.writes = {-EAGAIN, -EAGAIN, 9, -EAGAIN};
   CHECK(*session->write(data) == 9);
@@ -167,6 +167,6 @@ TEST_CASE_FIXTURE(SessionFixture, "precopy info starts from zeros each time") {
     CHECK(sys.lastPrecopyInfo[0] == 24);  // argsz
     CHECK(std::count(sys.lastPrecopyInfo.begin(), sys.lastPrecopyInfo.end(), 0) == 23);
   }
-  sys.fail(uapi::VFIO_MIG_GET_PRECOPY_INFO, EINVAL);
+  sys.fail(uapi::kVfioMigGetPrecopyInfo, EINVAL);
   CHECK(session->precopyInfo().failure().error == EINVAL);
 }

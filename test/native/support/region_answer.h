@@ -8,27 +8,27 @@
 #include <vector>
 
 #include "core/device/info.h"
-#include "core/kernel/uapi_pending.h"
+#include "uapi/region.h"
 
 namespace vfm::test {
 
 class RegionAnswer {
  public:
-  uapi::vfio_region_info fixed{};
+  uapi::VfioRegionInfo fixed{};
 
   RegionAnswer(uint32_t index, uint64_t size) {
-    fixed.flags = uapi::VFIO_REGION_INFO_FLAG_READ | uapi::VFIO_REGION_INFO_FLAG_WRITE;
+    fixed.flags = uapi::kVfioRegionInfoFlagRead | uapi::kVfioRegionInfoFlagWrite;
     fixed.index = index;
     fixed.size = size;
     fixed.offset = uint64_t{index} << 40;
   }
 
   RegionAnswer& mappable() {
-    fixed.flags |= uapi::VFIO_REGION_INFO_FLAG_MMAP;
+    fixed.flags |= uapi::kVfioRegionInfoFlagMmap;
     return *this;
   }
   RegionAnswer& raw(uint16_t id, const std::vector<uint8_t>& payload) {
-    fixed.flags |= uapi::VFIO_REGION_INFO_FLAG_CAPS;
+    fixed.flags |= uapi::kVfioRegionInfoFlagCaps;
     const uint32_t at = static_cast<uint32_t>(sizeof(fixed) + chain_.size());
     if (headers_.empty()) {
       fixed.cap_offset = at;
@@ -46,7 +46,7 @@ class RegionAnswer {
     std::vector<uint8_t> payload(8);
     std::memcpy(payload.data(), &type, 4);
     std::memcpy(payload.data() + 4, &subtype, 4);
-    return raw(uapi::VFIO_REGION_INFO_CAP_TYPE, payload);
+    return raw(uapi::kVfioRegionInfoCapType, payload);
   }
   RegionAnswer& sparse(const std::vector<Area>& areas) {
     std::vector<uint8_t> payload(8 + 16 * areas.size());
@@ -56,7 +56,7 @@ class RegionAnswer {
       std::memcpy(payload.data() + 8 + 16 * i, &areas[i].offset, 8);
       std::memcpy(payload.data() + 16 + 16 * i, &areas[i].size, 8);
     }
-    return raw(uapi::VFIO_REGION_INFO_CAP_SPARSE_MMAP, payload);
+    return raw(uapi::kVfioRegionInfoCapSparseMmap, payload);
   }
   // Of the nth capability.
   void setNext(size_t which, uint32_t next) {
@@ -69,7 +69,7 @@ class RegionAnswer {
 
   std::vector<uint8_t> bytes() const {
     std::vector<uint8_t> all(sizeof(fixed) + chain_.size());
-    uapi::vfio_region_info head = fixed;
+    uapi::VfioRegionInfo head = fixed;
     if (head.argsz == 0) head.argsz = static_cast<uint32_t>(all.size());
     std::memcpy(all.data(), &head, sizeof(head));
     if (!chain_.empty()) std::memcpy(all.data() + sizeof(head), chain_.data(), chain_.size());

@@ -19,7 +19,13 @@
 #include <vector>
 
 #include "core/kernel/sys.h"
-#include "core/kernel/uapi_pending.h"
+#include "uapi/container.h"
+#include "uapi/device.h"
+#include "uapi/feature.h"
+#include "uapi/group.h"
+#include "uapi/irq.h"
+#include "uapi/migration_v2.h"
+#include "uapi/region.h"
 
 namespace vfm::test {
 
@@ -33,12 +39,12 @@ class ScriptedSys final : public kernel::Sys {
 
   // --- what the test sets
   // ---------------------------------------------------------------------------------------------
-  uint32_t groupFlags = uapi::VFIO_GROUP_FLAGS_VIABLE;
+  uint32_t groupFlags = uapi::kVfioGroupFlagsViable;
   int apiVersion = 0;
-  std::vector<uint64_t> extensions = {uapi::VFIO_TYPE1v2_IOMMU, uapi::VFIO_TYPE1_IOMMU};
+  std::vector<uint64_t> extensions = {uapi::kVfioType1v2Iommu, uapi::kVfioType1Iommu};
   std::map<uint32_t, std::vector<uint8_t>>
       regions;  // whole answers: struct, then chain; its argsz is kept as it is
-  uint32_t state = uapi::VFIO_DEVICE_STATE_RUNNING;
+  uint32_t state = uapi::kVfioDeviceStateRunning;
   uint64_t dataSize = 4096;
   bool dataCloseOnExec = true;
   int lyingDataFd = -1;  // != -1: what SET returns instead of a descriptor
@@ -104,47 +110,47 @@ class ScriptedSys final : public kernel::Sys {
       return -EBADF;
     }
     log.push_back("close " + found->second.kind);
-    if (duringClose) duringClose(found->second.kind);
+    run(duringClose, found->second.kind);
     files_.erase(fd);
     return 0;
   }
 
   int ioctl(int fd, unsigned long request, void* argument) override {
     ++counts_[request];
-    if (duringIoctl) duringIoctl(request);
+    run(duringIoctl, request);
     if (!isOpen(fd)) return -EBADF;
     if (int error = injected("ioctl " + std::to_string(request))) return -error;
     switch (request) {
-      case uapi::VFIO_GROUP_GET_STATUS:
-        static_cast<uapi::vfio_group_status*>(argument)->flags = groupFlags;
+      case uapi::kVfioGroupGetStatus:
+        static_cast<uapi::VfioGroupStatus*>(argument)->flags = groupFlags;
         return 0;
-      case uapi::VFIO_GROUP_SET_CONTAINER:
+      case uapi::kVfioGroupSetContainer:
         if (!isOpen(*static_cast<int32_t*>(argument))) return -EBADF;
         log.push_back("set container");
         return 0;
-      case uapi::VFIO_GROUP_GET_DEVICE_FD:
+      case uapi::kVfioGroupGetDeviceFd:
         lastDeviceName = static_cast<const char*>(argument);
         return logged("get", add("device"));
-      case uapi::VFIO_DEVICE_GET_INFO: {
-        auto* info = static_cast<uapi::vfio_device_info*>(argument);
+      case uapi::kVfioDeviceGetInfo: {
+        auto* info = static_cast<uapi::VfioDeviceInfo*>(argument);
         info->flags = 3;
         info->num_regions = deviceRegions;
         info->num_irqs = 5;
         return 0;
       }
-      case uapi::VFIO_DEVICE_GET_REGION_INFO:
+      case uapi::kVfioDeviceGetRegionInfo:
         return regionInfo(argument);
-      case uapi::VFIO_DEVICE_GET_IRQ_INFO: {
-        auto* info = static_cast<uapi::vfio_irq_info*>(argument);
+      case uapi::kVfioDeviceGetIrqInfo: {
+        auto* info = static_cast<uapi::VfioIrqInfo*>(argument);
         if (info->index > 4) return -EINVAL;
         info->flags = 1;
         info->count = 3;
         return 0;
       }
-      case uapi::VFIO_DEVICE_FEATURE:
+      case uapi::kVfioDeviceFeature:
         return feature(argument);
-      case uapi::VFIO_MIG_GET_PRECOPY_INFO: {
-        auto* info = static_cast<uapi::vfio_precopy_info*>(argument);
+      case uapi::kVfioMigGetPrecopyInfo: {
+        auto* info = static_cast<uapi::VfioPrecopyInfo*>(argument);
         const auto* bytes = static_cast<const uint8_t*>(argument);
         lastPrecopyInfo.assign(bytes, bytes + sizeof(*info));
         info->initial_bytes = 24;  // one of the two only, as mlx5 does
@@ -160,22 +166,22 @@ class ScriptedSys final : public kernel::Sys {
   int ioctl(int fd, unsigned long request, uint64_t argument) override {
     ++counts_[request];
     if (!isOpen(fd)) return -EBADF;
-    if (duringIoctl) duringIoctl(request);
+    run(duringIoctl, request);
     if (int error = injected("ioctl " + std::to_string(request))) return -error;
     switch (request) {
-      case uapi::VFIO_GET_API_VERSION:
+      case uapi::kVfioGetApiVersion:
         return apiVersion;
-      case uapi::VFIO_CHECK_EXTENSION:
+      case uapi::kVfioCheckExtension:
         return std::count(extensions.begin(), extensions.end(), argument) != 0 ? 1 : 0;
-      case uapi::VFIO_SET_IOMMU:
+      case uapi::kVfioSetIommu:
         log.push_back("set iommu " + std::to_string(argument));
         return 0;
-      case uapi::VFIO_GROUP_UNSET_CONTAINER:
+      case uapi::kVfioGroupUnsetContainer:
         log.push_back("unset container");
         return 0;
-      case uapi::VFIO_DEVICE_RESET:
+      case uapi::kVfioDeviceReset:
         log.push_back("reset");
-        state = uapi::VFIO_DEVICE_STATE_RUNNING;
+        state = uapi::kVfioDeviceStateRunning;
         return 0;
       default:
         return -ENOTTY;
@@ -198,7 +204,7 @@ class ScriptedSys final : public kernel::Sys {
   }
   ssize_t read(int fd, void* into, size_t size) override {
     if (!isOpen(fd)) return -EBADF;
-    if (duringRead) duringRead();
+    run(duringRead);
     if (int error = injected("read")) return -error;
     const ssize_t moved = std::min(next(reads, 0), static_cast<ssize_t>(size));
     if (moved > 0) std::memset(into, 0xab, static_cast<size_t>(moved));
@@ -265,7 +271,7 @@ class ScriptedSys final : public kernel::Sys {
   }
   int poll(struct pollfd*, unsigned, int) override {
     ++polls;
-    if (duringPoll) duringPoll();
+    run(duringPoll);
     return 1;
   }
   int polls = 0;
@@ -288,6 +294,12 @@ class ScriptedSys final : public kernel::Sys {
     int count;
   };
 
+  // A copy runs: a hook may replace itself.
+  template <typename Hook, typename... Arguments>
+  static void run(const Hook& hook, Arguments... arguments) {
+    if (Hook copy = hook) copy(arguments...);
+  }
+
   int injected(const std::string& call) {
     for (Fault& fault : faults_) {
       if (fault.call != call || fault.count == 0) continue;
@@ -308,7 +320,7 @@ class ScriptedSys final : public kernel::Sys {
     return fd;
   }
   int regionInfo(void* argument) {
-    uapi::vfio_region_info asked;
+    uapi::VfioRegionInfo asked;
     std::memcpy(&asked, argument, sizeof(asked));
     auto found = regions.find(asked.index);
     if (found == regions.end()) return -EINVAL;
@@ -319,25 +331,24 @@ class ScriptedSys final : public kernel::Sys {
     return 0;
   }
   int feature(void* argument) {
-    auto* header = static_cast<uapi::vfio_device_feature*>(argument);
+    auto* header = static_cast<uapi::VfioDeviceFeature*>(argument);
     void* payload = header + 1;
     const uint32_t index = header->flags & 0xffff;
-    const bool set = (header->flags & uapi::VFIO_DEVICE_FEATURE_SET) != 0;
+    const bool set = (header->flags & uapi::kVfioDeviceFeatureSet) != 0;
     if (int error = injected("feature " + std::to_string(index) + (set ? " set" : " get"))) {
-      if (set)
-        static_cast<uapi::vfio_device_feature_mig_state*>(payload)->data_fd = -1;  // as the kernel echoes
+      if (set) static_cast<uapi::VfioDeviceFeatureMigState*>(payload)->data_fd = -1;  // as the kernel echoes
       return -error;
     }
-    if (index == uapi::VFIO_DEVICE_FEATURE_MIGRATION) {
-      static_cast<uapi::vfio_device_feature_migration*>(payload)->flags = 7;
+    if (index == uapi::kVfioDeviceFeatureMigration) {
+      static_cast<uapi::VfioDeviceFeatureMigration*>(payload)->flags = 7;
       return 0;
     }
-    if (index == uapi::VFIO_DEVICE_FEATURE_MIG_DATA_SIZE) {
-      static_cast<uapi::vfio_device_feature_mig_data_size*>(payload)->stop_copy_length = dataSize;
+    if (index == uapi::kVfioDeviceFeatureMigDataSize) {
+      static_cast<uapi::VfioDeviceFeatureMigDataSize*>(payload)->stop_copy_length = dataSize;
       return 0;
     }
-    if (index != uapi::VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE) return -ENOTTY;
-    auto* mig = static_cast<uapi::vfio_device_feature_mig_state*>(payload);
+    if (index != uapi::kVfioDeviceFeatureMigDeviceState) return -ENOTTY;
+    auto* mig = static_cast<uapi::VfioDeviceFeatureMigState*>(payload);
     if (!set) {
       mig->device_state = state;
       mig->data_fd = -1;
@@ -346,7 +357,7 @@ class ScriptedSys final : public kernel::Sys {
     log.push_back("set state " + std::to_string(mig->device_state));
     const bool entersSaving = saving(mig->device_state) && !saving(state);
     const bool entersResuming =
-        mig->device_state == uapi::VFIO_DEVICE_STATE_RESUMING && state != uapi::VFIO_DEVICE_STATE_RESUMING;
+        mig->device_state == uapi::kVfioDeviceStateResuming && state != uapi::kVfioDeviceStateResuming;
     state = mig->device_state;
     mig->data_fd = lyingDataFd;
     if (lyingDataFd == -1 && (entersSaving || entersResuming)) {
@@ -357,8 +368,8 @@ class ScriptedSys final : public kernel::Sys {
     return 0;
   }
   static bool saving(uint32_t state) {
-    return state == uapi::VFIO_DEVICE_STATE_STOP_COPY || state == uapi::VFIO_DEVICE_STATE_PRE_COPY ||
-           state == uapi::VFIO_DEVICE_STATE_PRE_COPY_P2P;
+    return state == uapi::kVfioDeviceStateStopCopy || state == uapi::kVfioDeviceStatePreCopy ||
+           state == uapi::kVfioDeviceStatePreCopyP2p;
   }
 
   std::map<int, File> files_;
