@@ -8,9 +8,9 @@
 
 namespace vfm {
 
-Result<DataSection> DataSection::open(std::shared_ptr<Device> device, const RegionInfo& region,
+Result<V1DataSection> V1DataSection::open(std::shared_ptr<Device> device, const RegionInfo& region,
                                       DataPath path) {
-  DataSection section(std::move(device), region.index, region.size);
+  V1DataSection section(std::move(device), region.index, region.size);
   if (path == DataPath::kTrapped) return section;
   for (const Area& area : region.mappable) {
     auto mapping = section.device_->map(region.index, area, Protection::kReadWrite);
@@ -29,7 +29,7 @@ Result<DataSection> DataSection::open(std::shared_ptr<Device> device, const Regi
   return section;
 }
 
-Status DataSection::check(uint64_t offset, uint64_t size) const {
+Status V1DataSection::check(uint64_t offset, uint64_t size) const {
   if (offset < V1Registers::kHeaderSize || offset > regionSize_ || size > regionSize_ - offset) {
     return Failure::because(Reason::kMalformed, "v1 chunk",
                             "data_offset " + std::to_string(offset) + " and data_size " +
@@ -39,7 +39,7 @@ Status DataSection::check(uint64_t offset, uint64_t size) const {
   return {};
 }
 
-uint8_t* DataSection::view(uint64_t offset, uint64_t size, std::shared_ptr<void>* keep) const {
+uint8_t* V1DataSection::view(uint64_t offset, uint64_t size, std::shared_ptr<void>* keep) const {
   for (const Window& window : windows_) {
     if (!window.area.contains(offset, size)) continue;
     if (keep) *keep = window.mapping;
@@ -48,7 +48,7 @@ uint8_t* DataSection::view(uint64_t offset, uint64_t size, std::shared_ptr<void>
   return nullptr;
 }
 
-const DataSection::Window* DataSection::windowAt(uint64_t offset, uint64_t limit, uint64_t* gap) const {
+const V1DataSection::Window* V1DataSection::windowAt(uint64_t offset, uint64_t limit, uint64_t* gap) const {
   for (const Window& window : windows_) {
     if (window.area.contains(offset, 1)) return &window;
     if (window.area.offset > offset) {
@@ -60,7 +60,7 @@ const DataSection::Window* DataSection::windowAt(uint64_t offset, uint64_t limit
   return nullptr;
 }
 
-Status DataSection::copyOut(uint64_t offset, Bytes into) const {
+Status V1DataSection::copyOut(uint64_t offset, Bytes into) const {
   while (into.size > 0) {
     uint64_t gap = 0;
     size_t moved;
@@ -82,7 +82,7 @@ Status DataSection::copyOut(uint64_t offset, Bytes into) const {
   return {};
 }
 
-Status DataSection::copyIn(uint64_t offset, ConstBytes from) const {
+Status V1DataSection::copyIn(uint64_t offset, ConstBytes from) const {
   while (from.size > 0) {
     uint64_t gap = 0;
     size_t moved;

@@ -17,11 +17,11 @@ enum class DataPath : uint8_t {
   kTrapped  // by region access only, whatever the device offers
 };
 
-class DataSection {
+class V1DataSection {
  public:
   // Maps every mappable area once, for as long as the section lives: moving a mapping costs half the
   // throughput.
-  static Result<DataSection> open(std::shared_ptr<Device> device, const RegionInfo& region, DataPath path);
+  static Result<V1DataSection> open(std::shared_ptr<Device> device, const RegionInfo& region, DataPath path);
 
   uint64_t regionSize() const { return regionSize_; }
 
@@ -41,7 +41,7 @@ class DataSection {
     std::shared_ptr<Mapping> mapping;
   };
 
-  DataSection(std::shared_ptr<Device> device, uint32_t index, uint64_t size)
+  V1DataSection(std::shared_ptr<Device> device, uint32_t index, uint64_t size)
       : device_(std::move(device)), index_(index), regionSize_(size) {}
   // The window that holds `offset`, or null with the distance to the next one (at most `limit`) in `gap`.
   const Window* windowAt(uint64_t offset, uint64_t limit, uint64_t* gap) const;

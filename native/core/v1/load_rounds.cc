@@ -18,9 +18,9 @@ Result<uint64_t> V1LoadRounds::place(size_t length) {
   if (!section_) {
     auto info = device_->regionInfo(region_);
     if (!info) return std::move(info).failure();
-    auto opened = DataSection::open(device_, *info, path_);
+    auto opened = V1DataSection::open(device_, *info, path_);
     if (!opened) return std::move(opened).failure();
-    section_ = std::make_unique<DataSection>(std::move(*opened));
+    section_ = std::make_unique<V1DataSection>(std::move(*opened));
   }
   if (length > maxChunk_) {
     return Failure::because(Reason::kChunkTooLarge, "v1 load round",

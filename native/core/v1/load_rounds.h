@@ -33,7 +33,7 @@ class V1LoadRounds final : public ChunkSink {
   uint32_t region_;
   DataPath path_;
   size_t maxChunk_;
-  std::unique_ptr<DataSection> section_;
+  std::unique_ptr<V1DataSection> section_;
   std::shared_ptr<Memory> buffer_;
   uint64_t offset_ = 0;
   size_t prepared_ = 0;

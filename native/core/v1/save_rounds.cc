@@ -47,9 +47,9 @@ Result<Turn> V1SaveRounds::round(bool owned) {
   if (!section_) {
     auto info = device_->regionInfo(region_);
     if (!info) return std::move(info).failure();
-    auto opened = DataSection::open(device_, *info, path_);
+    auto opened = V1DataSection::open(device_, *info, path_);
     if (!opened) return std::move(opened).failure();
-    section_ = std::make_unique<DataSection>(std::move(*opened));
+    section_ = std::make_unique<V1DataSection>(std::move(*opened));
   }
 
   auto progress = pending();

@@ -34,7 +34,7 @@ class V1SaveRounds final : public ChunkSource {
   uint32_t region_;
   DataPath path_;
   size_t maxChunk_;
-  std::unique_ptr<DataSection> section_;  // opened at the first round
+  std::unique_ptr<V1DataSection> section_;  // opened at the first round
   std::shared_ptr<Memory> buffer_;        // for chunks that no mapping holds whole
   std::atomic<bool> cancelled_{false};
 };

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// /dev/vfio/vfio: an IOMMU context that groups are put into.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "core/base/result.h"
+#include "core/kernel/sys.h"
+
+namespace vfm::kernel {
+
+// Whether devices without any IOMMU behind them may be used. Such a device can write all of the machine's
+// memory.
+enum class NoIommu : uint8_t { kRefuse, kAllow };
+
+class Container {
+ public:
+  // Opens /dev/vfio/vfio and checks VFIO_GET_API_VERSION. Another version: Reason::kVersion.
+  // `sys` must outlive the container.
+  static Result<std::shared_ptr<Container>> open(Sys& sys);
+
+  Container(Sys& sys, Descriptor fd) : sys_(sys), fd_(std::move(fd)) {}
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+
+  int descriptor() const { return fd_.get(); }  // borrowed
+
+  // VFIO_CHECK_EXTENSION: 0 means no. Before an IOMMU is set it answers for any driver of the machine,
+  // afterwards for the one that was set.
+  Result<uint32_t> checkExtension(uint32_t extension);
+
+  // VFIO_SET_IOMMU. A group must have been attached before (else EINVAL). Setting what is set already
+  // succeeds; VFIO_NOIOMMU_IOMMU is Reason::kUnsupported unless allowed.
+  Status setIommu(uint32_t type, NoIommu noIommu = NoIommu::kRefuse);
+
+  // The best the container offers: TYPE1v2, TYPE1, and only if allowed the one without protection.
+  Status setBestIommu(NoIommu noIommu);
+
+  // The IOMMU type that is set; none before the first attached group and again after the last.
+  std::optional<uint32_t> iommu() const;
+
+ private:
+  friend class Group;
+  void groupAttached();
+  void groupDetached();  // the kernel drops the IOMMU driver with the last group
+
+  Status setIommuLocked(uint32_t type);
+
+  Sys& sys_;
+  Descriptor fd_;
+  mutable std::mutex mutex_;
+  std::optional<uint32_t> iommu_;
+  unsigned groups_ = 0;
+};
+
+}  // namespace vfm::kernel

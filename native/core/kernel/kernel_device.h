@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// A device behind a kernel's VFIO device descriptor.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "core/device/device.h"
+#include "core/kernel/device_handle.h"
+
+namespace vfm::kernel {
+
+// Beyond what device.h promises: a session that outlives its device stays readable as long as the kernel lets
+// it, a mapping keeps the group (not the device's descriptor) and with it the device alive in the kernel.
+class KernelDevice final : public Device {
+ public:
+  explicit KernelDevice(std::shared_ptr<DeviceHandle> handle) : handle_(std::move(handle)) {}
+
+  int descriptor() const override { return handle_->fd(); }
+  // Null for an adopted device.
+  const std::shared_ptr<Group>& group() const { return handle_->group(); }
+
+  Result<DeviceInfo> info() override;
+  Result<RegionInfo> regionInfo(uint32_t index) override;
+  Result<IrqInfo> irqInfo(uint32_t index) override;
+  Status reset() override;
+  Result<size_t> readRegion(uint32_t index, uint64_t offset, Bytes into) override;
+  Result<size_t> writeRegion(uint32_t index, uint64_t offset, ConstBytes from) override;
+  Result<std::shared_ptr<Mapping>> map(uint32_t index, Area area, Protection protection) override;
+
+  Result<uint64_t> migrationFlags() override;
+  Result<uint32_t> migrationState() override;
+  // Refused without a SET: from the error state (EINVAL; the kernel would warn, which panics some machines),
+  // and into a state that carries data when the process has no descriptor left for it (EMFILE). A SET that
+  // fails with EMFILE or EFAULT may still have entered the state; what migrationState() says then is true,
+  // and there is no session: leave the state before trying again.
+  Result<StateChange> setMigrationState(uint32_t state) override;
+  Result<uint64_t> migrationDataSize() override;
+  Status feature(uint32_t flags, Bytes payload) override;
+
+ private:
+  Result<RegionInfo> queryRegion(uint32_t index);
+  // Where in the descriptor the access begins, once it is known to lie in the region.
+  Result<uint64_t> locate(uint32_t index, uint64_t offset, size_t size, const char* operation);
+  Result<Descriptor> acceptDataDescriptor(int fd, uint32_t state);
+
+  std::shared_ptr<DeviceHandle> handle_;
+  std::mutex regionsMutex_;  // of regions_ only, never held over a system call
+  std::map<uint32_t, RegionInfo> regions_;
+};
+
+}  // namespace vfm::kernel
