@@ -242,10 +242,22 @@ export interface NativeSimulatedOptions {
   readonly preCopy: boolean
   readonly p2p: boolean
   readonly drained: 'enomsg' | 'zero'
-  readonly shortRead: number
-  readonly shortWrite: number
+  /** Only asking for precopy info starts the next incremental round, as on mlx5 and virtio. */
+  readonly roundsByInfo: boolean
+  /** Most bytes of one read or write, 0n for no limit. */
+  readonly shortRead: bigint
+  readonly shortWrite: bigint
   readonly faults: readonly NativeSimulatedFault[]
   readonly delays: readonly NativeSimulatedDelay[]
+  readonly lies: readonly NativeSimulatedLie[]
+}
+
+/** A value that the device reports instead of the truth. */
+export interface NativeSimulatedLie {
+  readonly name: string
+  readonly value: bigint
+  readonly nth: number
+  readonly count: number
 }
 
 export interface NativeSimulatedFault {

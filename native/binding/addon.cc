@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The addon's entry: what JavaScript sees of the native half (lib/native-binding.ts has the types). Only lib/binding.ts loads it.
+// The addon's entry: what JavaScript sees of the native half (lib/native-binding.ts has the types). Only
+// lib/binding.ts loads it.
 #include <napi.h>
 
 #include "binding/constants.h"
@@ -8,6 +9,7 @@
 #include "binding/frame_writer_handle.h"
 #include "binding/mapping_handle.h"
 #include "binding/session_handle.h"
+#include "binding/simulated.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
 
@@ -28,6 +30,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<FrameReaderHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
+  exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;

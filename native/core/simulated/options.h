@@ -11,7 +11,8 @@
 
 namespace vfm {
 
-enum class SimulatedProtocol : uint8_t { kV1 = 1, kV2 = 2 };
+// kNone: a device whose driver has no migration, of which there are many.
+enum class SimulatedProtocol : uint8_t { kNone = 0, kV1 = 1, kV2 = 2 };
 
 // v1: how the data section may be reached.
 enum class DataSection : uint8_t {

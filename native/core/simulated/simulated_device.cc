@@ -83,7 +83,7 @@ Result<std::shared_ptr<Device>> openSimulated(const SimulatedOptions& options) {
 SimulatedDevice::SimulatedDevice(const SimulatedOptions& options, std::unique_ptr<Machine> machine,
                                  std::unique_ptr<MigrationV1> v1)
     : options_(options), faults_(options), machine_(std::move(machine)), v1_(std::move(v1)) {
-  if (!v1_) v2_ = std::make_unique<MigrationV2>(*machine_, options_);
+  if (options.protocol == SimulatedProtocol::kV2) v2_ = std::make_unique<MigrationV2>(*machine_, options_);
 }
 
 void SimulatedDevice::close() {

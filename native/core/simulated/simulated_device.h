@@ -39,6 +39,7 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   Result<StateChange> setMigrationState(uint32_t state) override;
   Result<uint64_t> migrationDataSize() override;
   Status feature(uint32_t flags, Bytes payload) override;
+  void cancel() override { close(); }
 
   // From now on this goes wrong as well. Calls before it do not count.
   void inject(SimulatedFault fault);

@@ -9,7 +9,7 @@
 namespace vfm {
 
 Result<V1DataSection> V1DataSection::open(std::shared_ptr<Device> device, const RegionInfo& region,
-                                      DataPath path) {
+                                          DataPath path) {
   V1DataSection section(std::move(device), region.index, region.size);
   if (path == DataPath::kTrapped) return section;
   for (const Area& area : region.mappable) {

@@ -35,7 +35,7 @@ class V1SaveRounds final : public ChunkSource {
   DataPath path_;
   size_t maxChunk_;
   std::unique_ptr<V1DataSection> section_;  // opened at the first round
-  std::shared_ptr<Memory> buffer_;        // for chunks that no mapping holds whole
+  std::shared_ptr<Memory> buffer_;          // for chunks that no mapping holds whole
   std::atomic<bool> cancelled_{false};
 };
 
