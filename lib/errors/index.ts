@@ -5,6 +5,7 @@ export { type AddonAttempt, AddonNotFoundError, UnsupportedPlatformError } from 
 export { type ErrorCode, errorCodes } from './codes.js'
 export { errnoMessage, errnoName, errnoNumber } from './errno.js'
 export { errorFrom, isFailure, unwrap } from './native-failure.js'
+export type { Recovery, RecoveryPolicy } from './recovery.js'
 export { type SystemFailure, VfioSystemError } from './system-error.js'
-export { type Recovery, type TransitionFailure, VfioTransitionError } from './transition-error.js'
+export { type TransitionFailure, VfioTransitionError } from './transition-error.js'
 export { VfioError } from './vfio-error.js'
