@@ -4,8 +4,8 @@ import type { Region } from '../device/region.js'
 import { VfioError, VfioSystemError } from '../errors/index.js'
 import { DeviceMigration } from './device-migration.js'
 import type { Migration } from './migration.js'
-import { REGISTERS_SIZE } from './v1/registers.js'
 import { V1Protocol } from './v1/protocol.js'
+import { REGISTERS_SIZE } from './v1/registers.js'
 import { hasState } from './v2/arcs.js'
 import { V2Protocol } from './v2/protocol.js'
 
@@ -58,11 +58,17 @@ async function migrationRegion(device: Device): Promise<Region | undefined> {
 function notMigratable(device: Device, answer: bigint | VfioError): VfioError {
   const driver = device.driver === undefined ? 'its driver' : `driver ${device.driver}`
   let v2: string
-  if (typeof answer === 'bigint') v2 = `${driver} offers v2 without stop-copy (flags 0x${answer.toString(16)})`
-  else if (answer instanceof VfioSystemError) v2 = `${driver} answers ${answer.code} to VFIO_DEVICE_FEATURE_MIGRATION`
+  if (typeof answer === 'bigint')
+    v2 = `${driver} offers v2 without stop-copy (flags 0x${answer.toString(16)})`
+  else if (answer instanceof VfioSystemError)
+    v2 = `${driver} answers ${answer.code} to VFIO_DEVICE_FEATURE_MIGRATION`
   else v2 = `${driver} has no VFIO_DEVICE_FEATURE_MIGRATION`
-  return new VfioError('ERR_VFIO_NOT_MIGRATABLE', `${device.spec}: ${v2}, and no region is a v1 migration region`, {
-    device: device.spec,
-    ...(typeof answer === 'bigint' ? {} : { cause: answer }),
-  })
+  return new VfioError(
+    'ERR_VFIO_NOT_MIGRATABLE',
+    `${device.spec}: ${v2}, and no region is a v1 migration region`,
+    {
+      device: device.spec,
+      ...(typeof answer === 'bigint' ? {} : { cause: answer }),
+    },
+  )
 }

@@ -89,7 +89,11 @@ export class DeviceMigration implements Migration {
       const runs = at === 'running' || at === 'running-p2p' || at === 'pre-copy' || at === 'pre-copy-p2p'
       const preCopy = options.preCopy === true && protocol.capabilities.preCopy && runs
       if (!preCopy) stoppedAt = startedAt
-      if (!preCopy) at = await protocol.lead('stop-copy', { direct: options.direct && at === 'stop', signal: options.signal })
+      if (!preCopy)
+        at = await protocol.lead('stop-copy', {
+          direct: options.direct && at === 'stop',
+          signal: options.signal,
+        })
       else if (at !== 'pre-copy-p2p') at = await protocol.lead('pre-copy', { signal: options.signal })
       const lane = protocol.openSource(options)
       const phase = preCopy ? 'pre-copy' : 'stop-copy'
@@ -113,10 +117,20 @@ export class DeviceMigration implements Migration {
     const protocol = this.#protocol
     const previous = await protocol.state()
     if (isSaving(previous)) {
-      throw noRoute(protocol.device, previous, 'resuming', 'a save is in progress on the device; leave its state first')
+      throw noRoute(
+        protocol.device,
+        previous,
+        'resuming',
+        'a save is in progress on the device; leave its state first',
+      )
     }
     if (previous === 'resuming' && !protocol.canLoadHere()) {
-      throw noRoute(protocol.device, previous, 'resuming', 'somebody else left it there with a load unfinished; reset it first')
+      throw noRoute(
+        protocol.device,
+        previous,
+        'resuming',
+        'somebody else left it there with a load unfinished; reset it first',
+      )
     }
     return this.#undoing(options.recovery ?? 'reset', previous, previous, true, async () => {
       await protocol.lead('resuming', { signal: options.signal })
@@ -148,8 +162,13 @@ export class DeviceMigration implements Migration {
 
 function checkSizes(options: { readonly bufferSize?: number; readonly maxChunk?: number }): void {
   const { bufferSize, maxChunk } = options
-  if (bufferSize !== undefined && !(Number.isInteger(bufferSize) && bufferSize >= MIN_BUFFER && bufferSize <= MAX_BUFFER)) {
-    throw new RangeError(`bufferSize must be an integer from ${MIN_BUFFER} to ${MAX_BUFFER}, not ${bufferSize}`)
+  if (
+    bufferSize !== undefined &&
+    !(Number.isInteger(bufferSize) && bufferSize >= MIN_BUFFER && bufferSize <= MAX_BUFFER)
+  ) {
+    throw new RangeError(
+      `bufferSize must be an integer from ${MIN_BUFFER} to ${MAX_BUFFER}, not ${bufferSize}`,
+    )
   }
   if (maxChunk !== undefined && !(Number.isSafeInteger(maxChunk) && maxChunk > 0)) {
     throw new RangeError(`maxChunk must be a positive integer, not ${maxChunk}`)

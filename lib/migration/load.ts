@@ -73,7 +73,11 @@ export class Load implements LoadSession {
       destroy: (error, callback) => {
         // Ended well, the load goes on to complete(); destroyed, it is given up.
         if (error === null && stream.writableFinished) callback(null)
-        else this.close().then(() => callback(error), (failure: Error) => callback(error ?? failure))
+        else
+          this.close().then(
+            () => callback(error),
+            (failure: Error) => callback(error ?? failure),
+          )
       },
     })
     this.#stream = stream

@@ -39,7 +39,9 @@ export async function recover(
   try {
     const target = policy === 'stop' ? 'stop' : previous
     if (!isTarget(target)) {
-      throw new VfioError('ERR_VFIO_NO_ROUTE', `no route leads back to ${target}`, { device: protocol.device })
+      throw new VfioError('ERR_VFIO_NO_ROUTE', `no route leads back to ${target}`, {
+        device: protocol.device,
+      })
     }
     await protocol.lead(target, { onStep: (state) => steps.push(state) })
     return await ended(true)

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The errors of a transition that failed, or that has no way.
-import { errnoName, VfioAbortError, VfioError, VfioSystemError, VfioTransitionError } from '../errors/index.js'
+import {
+  errnoName,
+  VfioAbortError,
+  VfioError,
+  VfioSystemError,
+  VfioTransitionError,
+} from '../errors/index.js'
 import type { Protocol } from './protocol.js'
 import type { MigrationState } from './state.js'
 
@@ -11,7 +17,8 @@ export function noRoute(device: string, from: MigrationState, to: MigrationState
 /** Why no route leaves a state, for the states that have none. */
 export function deadEnd(from: MigrationState): string | undefined {
   if (from === 'error') return 'only a reset leaves the error state'
-  if (from.startsWith('reserved-')) return 'the protocol has no transition out of a reserved state; only a reset leaves it'
+  if (from.startsWith('reserved-'))
+    return 'the protocol has no transition out of a reserved state; only a reset leaves it'
   return undefined
 }
 

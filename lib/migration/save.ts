@@ -153,7 +153,11 @@ export class Save implements SaveSession {
       },
       destroy: (error, callback) => {
         if (this.#phase === 'ended' && error === null) callback(null)
-        else this.close().then(() => callback(error), (failure: Error) => callback(error ?? failure))
+        else
+          this.close().then(
+            () => callback(error),
+            (failure: Error) => callback(error ?? failure),
+          )
       },
     })
     this.#stream = stream
@@ -170,9 +174,13 @@ export class Save implements SaveSession {
 
   async pipeInto(load: LoadSession): Promise<Moved> {
     if (load.protocol !== this.protocol) {
-      throw new VfioError('ERR_VFIO_INCOMPATIBLE', `a ${this.protocol} save cannot be loaded by ${load.protocol}`, {
-        device: this.#protocol.device,
-      })
+      throw new VfioError(
+        'ERR_VFIO_INCOMPATIBLE',
+        `a ${this.protocol} save cannot be loaded by ${load.protocol}`,
+        {
+          device: this.#protocol.device,
+        },
+      )
     }
     const { source } = this.#lane
     if (load instanceof Load) return this.#pump(() => load.receive((sink) => source.pumpToSink(sink)))
@@ -208,7 +216,10 @@ export class Save implements SaveSession {
   }
 
   /** One step of the loop that every consumer shares: until bytes came or the data has ended. A failure ends the session. */
-  async #advance<T extends { readonly progress: Progress }>(step: () => Promise<T>, kind?: 'lends'): Promise<T> {
+  async #advance<T extends { readonly progress: Progress }>(
+    step: () => Promise<T>,
+    kind?: 'lends',
+  ): Promise<T> {
     try {
       for (;;) {
         this.#checkOpen()
@@ -266,9 +277,13 @@ export class Save implements SaveSession {
   // The read was sampled before the switch took place, or the device breaks the rule that stop-copy has no "nothing for now".
   async #drainedAfterSwitch(): Promise<void> {
     if (++this.#drainedInStopCopy > MAX_DRAINED_IN_STOP_COPY) {
-      throw new VfioError('ERR_VFIO_MALFORMED', 'the device has neither data nor an end of data in stop-copy', {
-        device: this.#protocol.device,
-      })
+      throw new VfioError(
+        'ERR_VFIO_MALFORMED',
+        'the device has neither data nor an end of data in stop-copy',
+        {
+          device: this.#protocol.device,
+        },
+      )
     }
     const woken = this.#sleep()
     const pause = setTimeout(this.#wake, this.#drainedInStopCopy)
@@ -334,9 +349,13 @@ export class Save implements SaveSession {
   async complete(): Promise<void> {
     this.#checkOpen()
     if (this.#phase !== 'ended') {
-      throw new VfioError('ERR_VFIO_BUSY', 'the save has data left: read it to its end, or close the session', {
-        device: this.#protocol.device,
-      })
+      throw new VfioError(
+        'ERR_VFIO_BUSY',
+        'the save has data left: read it to its end, or close the session',
+        {
+          device: this.#protocol.device,
+        },
+      )
     }
     this.#over = true
     this.#disarm()

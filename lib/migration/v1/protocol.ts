@@ -125,12 +125,15 @@ function whyNot(from: MigrationState, to: MigrationState): string {
   if (from === 'stop' && to === 'stop-copy') {
     return 'not every driver takes 000 -> 010, and the way around lets the device run; ask for it with `direct`'
   }
-  if (from === 'resuming') return 'a v1 device leaves resuming for running only; ask for another arc with `direct`'
+  if (from === 'resuming')
+    return 'a v1 device leaves resuming for running only; ask for another arc with `direct`'
   return `v1 has no ${to}`
 }
 
 /** How much of the region behind its registers can be mapped. Areas are sorted and do not overlap. */
-export function dataSectionOf(info: Pick<RegionInfo, 'size' | 'mappable'>): 'trapped' | 'mapped' | 'partly-mapped' {
+export function dataSectionOf(
+  info: Pick<RegionInfo, 'size' | 'mappable'>,
+): 'trapped' | 'mapped' | 'partly-mapped' {
   const [first] = info.mappable
   if (first === undefined) return 'trapped'
   let end = first.offset

@@ -41,7 +41,10 @@ const routes: Readonly<Record<V1State, Readonly<Partial<Record<V1State, Route>>>
 }
 
 /** The route from `from` to `to` that every known v1 driver accepts, both ends included; `undefined` where there is none. */
-export function portableRoute(from: MigrationState, to: MigrationState): readonly MigrationState[] | undefined {
+export function portableRoute(
+  from: MigrationState,
+  to: MigrationState,
+): readonly MigrationState[] | undefined {
   if (!isV1State(from) || !isV1State(to)) return undefined
   return from === to ? [from] : routes[from][to]
 }

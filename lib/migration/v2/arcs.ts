@@ -95,7 +95,11 @@ export function hasState(state: MigrationState, flags: bigint): boolean {
 }
 
 /** The hop the kernel takes first on the way from `from` to `to`; `undefined` where it answers EINVAL. */
-export function nextState(from: MigrationState, to: MigrationState, flags: bigint): MigrationState | undefined {
+export function nextState(
+  from: MigrationState,
+  to: MigrationState,
+  flags: bigint,
+): MigrationState | undefined {
   if (!isWorking(from) || !isWorking(to) || !hasState(from, flags) || !hasState(to, flags)) return undefined
   let next = firstHops[from][to]
   while (next !== undefined && !hasState(next, flags)) next = firstHops[next][to]
@@ -103,7 +107,11 @@ export function nextState(from: MigrationState, to: MigrationState, flags: bigin
 }
 
 /** The whole way that one SET walks, both ends included; `undefined` where the kernel answers EINVAL. */
-export function route(from: MigrationState, to: MigrationState, flags: bigint): readonly MigrationState[] | undefined {
+export function route(
+  from: MigrationState,
+  to: MigrationState,
+  flags: bigint,
+): readonly MigrationState[] | undefined {
   const path: MigrationState[] = [from]
   for (let at = from; at !== to; ) {
     const next = nextState(at, to, flags)

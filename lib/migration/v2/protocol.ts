@@ -8,7 +8,15 @@ import type { LeadOptions, LoadLane, PreCopyEstimates, Protocol, SaveLane } from
 import { actualState, deadEnd, isLost, noRoute, refusal } from '../refusal.js'
 import type { SaveOptions } from '../save-session.js'
 import type { MigrationState, TargetState } from '../state.js'
-import { hasState, isSaving, MIGRATION_P2P, MIGRATION_PRE_COPY, numberOfState, route, stateOfNumber } from './arcs.js'
+import {
+  hasState,
+  isSaving,
+  MIGRATION_P2P,
+  MIGRATION_PRE_COPY,
+  numberOfState,
+  route,
+  stateOfNumber,
+} from './arcs.js'
 
 const DEFAULT_BUFFER = 2 ** 20
 
@@ -81,7 +89,11 @@ export class V2Protocol implements Protocol {
     return route(from, to, this.#flags) ?? [from, to]
   }
 
-  async #set(from: MigrationState, to: TargetState, path: readonly MigrationState[]): Promise<MigrationState> {
+  async #set(
+    from: MigrationState,
+    to: TargetState,
+    path: readonly MigrationState[],
+  ): Promise<MigrationState> {
     let session: DeviceSession | undefined
     try {
       session = await this.#device.setMigrationState(numberOfState(to))
