@@ -123,8 +123,12 @@ export class Save implements SaveSession {
     try {
       for (let turns = 1; ; turns++) {
         if (turns % CHUNKS_PER_TURN === 0) await nextTurn()
-        const phase = this.#phase === 'pre-copy' ? 'pre-copy' : 'stop-copy'
-        const turn = await this.#advance(() => source.next(), 'lends')
+        let phase: Chunk['phase'] = 'stop-copy'
+        const turn = await this.#advance(() => {
+          // As the read begins: the device may be switched while it is on its way.
+          phase = this.#phase === 'pre-copy' ? 'pre-copy' : 'stop-copy'
+          return source.next()
+        }, 'lends')
         if (turn.progress === 'end' || turn.data === null) return
         yield { data: new Uint8Array(turn.data), phase }
       }

@@ -34,16 +34,15 @@ export class FakeDevice {
   state: number
   readonly received: string[] = []
   /** By operation (`set 3`, `write 2`, `get`, `reset`, `precopy-info`): negative errno, and where the device then is. */
-  readonly failures = new Map<string, { errno: number; then: Reaction }>()
+  readonly failures = new Map<string, { errno: number; ends: Reaction }>()
   /** By the same keys: the request succeeds, and the device is there instead. */
   readonly strays = new Map<string, number>()
-  /** Awaited inside the operation of that name. */
-  readonly gates = new Map<string, Promise<void>>()
+  /** Called and awaited inside the operation of that name. */
+  readonly gates = new Map<string, () => Promise<void> | void>()
   sessions = 0
   openSessions = 0
   bars: readonly bigint[] = [4096n]
   migrationRegionSize = 65_536n
-  /** While a gate named `read` is closed a cancel must wake the reader. */
   readonly #preCopy: string[]
   readonly #stopCopy: string[]
   readonly #options: FakeOptions
@@ -75,7 +74,7 @@ export class FakeDevice {
 
   async #do<T>(operation: string, enter: () => void, value: () => T): Promise<Outcome<T>> {
     this.log.push(operation)
-    await this.gates.get(operation)
+    await this.gates.get(operation)?.()
     const failure = this.failures.get(operation)
     if (failure === undefined) {
       enter()
@@ -83,8 +82,8 @@ export class FakeDevice {
       if (stray !== undefined) this.state = stray
       return value()
     }
-    if (failure.then === 'requested') enter()
-    else if (typeof failure.then === 'number') this.state = failure.then
+    if (failure.ends === 'requested') enter()
+    else if (typeof failure.ends === 'number') this.state = failure.ends
     return failed(failure.errno, operation)
   }
 
@@ -194,7 +193,7 @@ export class FakeDevice {
       lent = undefined
     }
     const take = async (): Promise<Outcome<NativeTurn>> => {
-      const gate = this.gates.get('read')
+      const gate = this.gates.get('read')?.()
       const woken = new Promise<void>((resolve) => {
         wake = resolve
       })
