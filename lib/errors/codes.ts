@@ -30,6 +30,7 @@ export const errorCodes = {
   ERR_VFIO_STREAM_CORRUPT: 'the stream fails its integrity check',
   ERR_VFIO_STREAM_VERSION: 'the stream has a format version that this reader does not know',
   ERR_VFIO_FILE_EXISTS: 'the file exists and overwriting was not asked for',
+  ERR_VFIO_MIGRATION: 'a migration failed for a reason that has no code of its own',
   ERR_VFIO_BUSY: 'another operation of this kind is in progress on the handle',
   ERR_VFIO_SESSION_ENDED: 'the save or load session is over',
   ERR_VFIO_CLOSED: 'the handle is closed',

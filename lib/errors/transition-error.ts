@@ -3,18 +3,6 @@ import type { MigrationState } from '../migration/state.js'
 import { errnoName } from './errno.js'
 import { VfioError } from './vfio-error.js'
 
-/** What was tried after a failed transition, and how it went. */
-export interface Recovery {
-  /** The policy in force (`none` tries nothing). */
-  readonly policy: 'none' | 'previous' | 'stop' | 'reset'
-  /** The states the recovery went through, in order; `reset` where the device was reset. */
-  readonly steps: readonly string[]
-  /** Whether the device ended where the policy wanted it. */
-  readonly ok: boolean
-  /** Why it did not. */
-  readonly message?: string
-}
-
 export interface TransitionFailure {
   /** The state before the first arc of the route. */
   readonly from: MigrationState
@@ -44,14 +32,12 @@ export class VfioTransitionError extends VfioError {
   readonly to: MigrationState
   readonly path: readonly MigrationState[]
   readonly failed: readonly [MigrationState, MigrationState]
-  /** Where the device was right after the failure. {@link recovery} says where it went from there. */
+  /** Where the device was right after the failure. `recovery` says where it went from there. */
   readonly actual: MigrationState | 'unknown'
   readonly errno: number
   /** The errno's name, or `undefined` when there was none. */
   readonly errnoName: string | undefined
   readonly meaning: string
-  /** Set by whoever recovered the device (save, load, migrate). */
-  recovery: Recovery | undefined
 
   constructor(failure: TransitionFailure) {
     const name = failure.errno === 0 ? undefined : errnoName(failure.errno)
@@ -83,7 +69,6 @@ export class VfioTransitionError extends VfioError {
       errno: this.errno,
       errnoName: this.errnoName ?? null,
       meaning: this.meaning,
-      ...(this.recovery === undefined ? {} : { recovery: this.recovery }),
     }
   }
 }

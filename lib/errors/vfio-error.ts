@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { ErrorCode } from './codes.js'
+import type { Recovery } from './recovery.js'
 
 /** A failure that this library reports. `code` is stable and may be matched; `message` is for people and may change. */
 export class VfioError extends Error {
@@ -8,6 +9,8 @@ export class VfioError extends Error {
   readonly code: string
   /** The device concerned, as it was specified; `undefined` where none is. */
   readonly device: string | undefined
+  /** What was done to the device after the failure; set by whoever did it (save, load), else `undefined`. */
+  recovery: Recovery | undefined
 
   constructor(
     code: ErrorCode | (string & {}),
@@ -25,6 +28,7 @@ export class VfioError extends Error {
       code: this.code,
       message: this.message,
       ...(this.device === undefined ? {} : { device: this.device }),
+      ...(this.recovery === undefined ? {} : { recovery: this.recovery }),
     }
   }
 }

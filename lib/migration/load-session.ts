@@ -1,15 +1,34 @@
 // SPDX-License-Identifier: MIT
 import type { Writable } from 'node:stream'
+import type { Recovery, RecoveryPolicy } from '../errors/index.js'
 import type { FrameReader } from '../stream/frame-reader.js'
 import type { Moved } from './chunk.js'
 
+export interface LoadOptions {
+  /** v2: bytes of each write buffer, 64 KiB to 8 MiB. Default 1 MiB. */
+  readonly bufferSize?: number
+  /** v1: how the data section is reached. `auto` maps where the device allows it and falls back on region writes. */
+  readonly dataPath?: 'auto' | 'mapped' | 'trapped'
+  /** v1: the largest chunk that is taken, in bytes. Default 256 MiB. */
+  readonly maxChunk?: number
+  /**
+   * What becomes of the device when the load fails, is aborted, or is closed before it is complete. Default `reset`: nothing else leaves
+   * `resuming` without committing what was loaded. `previous` and `stop` commit it and are for those who know the driver.
+   */
+  readonly recovery?: RecoveryPolicy
+  /** Ends the load. */
+  readonly signal?: AbortSignal
+}
+
 /**
  * A load in progress. Chunks of v1 are written whole, in the order and with the sizes they were saved. Closed before
- * {@link complete}, the device is reset: nothing else leaves `resuming` without committing what was loaded.
+ * {@link complete}, aborted or failed, the device is reset: nothing else leaves `resuming` without committing what was loaded.
  */
 export interface LoadSession extends AsyncDisposable {
   readonly protocol: 'v1' | 'v2'
   readonly moved: Moved
+  /** What was done to the device when the session ended without {@link complete}; `undefined` before, and after a completed one. */
+  readonly recovery: Recovery | undefined
   /** One chunk. Resolves when the device took it; `data` must not change before. */
   write(data: Uint8Array): Promise<void>
   /** A Node stream in object mode whose every chunk is one {@link write}; ending it does not complete the load. */

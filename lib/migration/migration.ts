@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { LoadSession } from './load-session.js'
+import type { LoadOptions, LoadSession } from './load-session.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 import type { MigrationState, TargetState } from './state.js'
 
@@ -42,10 +42,17 @@ export interface Migration {
    * @throws {VfioError} `ERR_VFIO_NO_ROUTE`: no legal route from the current state (for example out of `error`: reset first)
    */
   transition(target: TargetState, options?: TransitionOptions): Promise<MigrationState>
-  /** Starts a save: the device is in `pre-copy` or `stop-copy` when this resolves. */
+  /**
+   * Starts a save: the device is in `pre-copy` or `stop-copy` when this resolves. A device in `stop` is saved without pre-copy, which
+   * would start it.
+   * @throws {VfioError} `ERR_VFIO_NO_ROUTE`: from `resuming`, `error` or a reserved state; v1: from `stop` without the option `direct`
+   */
   save(options?: SaveOptions): Promise<SaveSession>
-  /** Starts a load: the device is in `resuming` when this resolves. */
-  load(): Promise<LoadSession>
+  /**
+   * Starts a load: the device is in `resuming` when this resolves.
+   * @throws {VfioError} `ERR_VFIO_NO_ROUTE`: a save is in progress on the device, or somebody left it in `resuming`: reset it first
+   */
+  load(options?: LoadOptions): Promise<LoadSession>
   /** `VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`: an estimate in bytes of what stop-copy will yield; `undefined` where it cannot be asked. */
   stopCopySize(): Promise<bigint | undefined>
 }

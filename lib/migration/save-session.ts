@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Readable } from 'node:stream'
+import type { Recovery, RecoveryPolicy } from '../errors/index.js'
 import type { FrameWriter } from '../stream/frame-writer.js'
 import type { Chunk, Moved } from './chunk.js'
 import type { LoadSession } from './load-session.js'
@@ -29,20 +30,30 @@ export interface SaveOptions {
   readonly preCopy?: boolean
   /** Asked each time the pre-copy is drained. Default: switch at the first time. */
   readonly switchover?: SwitchoverPolicy
+  /**
+   * Milliseconds after which a pre-copy switches without asking: a device that dirties its state faster than it is read is never
+   * drained. Default 120 000; `Infinity` for no limit.
+   */
+  readonly preCopyTimeout?: number
+  /** v1: save a device in `stop` by the arc 000 -> 010, which not every driver takes. Without it such a save has no route. */
+  readonly direct?: boolean
   /** v2: bytes of each read buffer, 64 KiB to 8 MiB. Default 1 MiB. */
   readonly bufferSize?: number
   /** v1: how the data section is reached. `auto` maps where the device allows it and falls back on region reads. */
   readonly dataPath?: 'auto' | 'mapped' | 'trapped'
   /** v1: the largest chunk that is believed, in bytes. Default 256 MiB. */
   readonly maxChunk?: number
-  /** Ends the save; the device goes back to where it was. */
+  /** What becomes of the device when the save fails, is aborted, or is closed before it is complete. Default `previous`. */
+  readonly recovery?: RecoveryPolicy
+  /** Ends the save; {@link recovery} says where the device goes. */
   readonly signal?: AbortSignal
 }
 
 /**
  * A save in progress. It is read once, by one of: iteration, {@link readable}, {@link pipeTo}, {@link pipeToFrames}, {@link pipeInto}.
- * When the data has ended, {@link complete} leaves the device in `stop`. Closed before that, the save is rolled back: the device
- * returns to the state it was in before (v1: stop-copy -> stop -> running, since no readable driver takes a shorter way).
+ * When the data has ended, {@link complete} leaves the device in `stop`. Closed before that, aborted or failed, the save is rolled
+ * back: the device returns to the state it was in before (v1: stop-copy -> stop -> running, since no readable driver takes a shorter
+ * way), or where the `recovery` option says; the error that ended it carries what was done as `recovery`.
  */
 export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
   readonly protocol: 'v1' | 'v2'
@@ -52,6 +63,10 @@ export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
   readonly phase: 'pre-copy' | 'stop-copy' | 'ended'
   /** Milliseconds on the `performance.now()` clock at which the device was asked to leave running, or `undefined` before. */
   readonly stoppedAt: number | undefined
+  /** What was moved up to the switchover; `undefined` before it, and zeros for a save without pre-copy. */
+  readonly preCopied: Moved | undefined
+  /** What was done to the device when the session ended without {@link complete}; `undefined` before, and after a completed one. */
+  readonly recovery: Recovery | undefined
   /** The next chunks as a Node stream of owned buffers: what a socket may keep. Ends with the data; destroying it closes the session. */
   readable(): Readable
   /** Writes the raw bytes to `fd`, natively. The descriptor is borrowed: not closed, and not to be closed meanwhile. v1 chunk borders are lost. */
@@ -60,9 +75,16 @@ export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
   pipeToFrames(writer: FrameWriter, section: number): Promise<Moved>
   /** Into a device of this process, natively and without a detour through a stream. */
   pipeInto(load: LoadSession): Promise<Moved>
-  /** Leave pre-copy now, without waiting for the policy. May be called while a pump runs. */
+  /**
+   * Leave pre-copy now, without waiting for the policy. May be called while a pump runs; v1 then waits for the border of a chunk. While
+   * a chunk of v1 is lent to the iteration it resolves at once and takes effect when the next one is asked for.
+   * @throws {VfioTransitionError} the device did not go; the session is over
+   */
   switchover(): Promise<void>
-  /** After the end of the data: ends the session, device in `stop`. @throws {VfioError} `ERR_VFIO_BUSY` when data is left */
+  /**
+   * After the end of the data: ends the session, device in `stop`. A failure here is never rolled back: by now the state may run elsewhere.
+   * @throws {VfioError} `ERR_VFIO_BUSY` when data is left
+   */
   complete(): Promise<void>
   /** Ends the session wherever it is; rolls back unless completed. Idempotent. */
   close(): Promise<void>

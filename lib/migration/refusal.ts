@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// The errors of a transition that failed, or that has no way.
+import {
+  errnoName,
+  VfioAbortError,
+  VfioError,
+  VfioSystemError,
+  VfioTransitionError,
+} from '../errors/index.js'
+import type { Protocol } from './protocol.js'
+import type { MigrationState } from './state.js'
+
+export function noRoute(device: string, from: MigrationState, to: MigrationState, why: string): VfioError {
+  return new VfioError('ERR_VFIO_NO_ROUTE', `no legal route from ${from} to ${to}: ${why}`, { device })
+}
+
+/** Why no route leaves a state, for the states that have none. */
+export function deadEnd(from: MigrationState): string | undefined {
+  if (from === 'error') return 'only a reset leaves the error state'
+  if (from.startsWith('reserved-'))
+    return 'the protocol has no transition out of a reserved state; only a reset leaves it'
+  return undefined
+}
+
+// What drivers mean by an errno of a state change (uAPI text and the drivers themselves).
+const meanings: Readonly<Record<string, string>> = {
+  EBUSY: 'the device or its firmware is busy',
+  EFAULT: 'the device does not accept this data, or the request could not be copied',
+  EINVAL: 'the driver does not allow this arc now, or refuses what was loaded',
+  EIO: 'the device or its firmware failed; some drivers answer so from the error state until a reset',
+  EMFILE: 'no free descriptor in this process for the data of the session',
+  ENFILE: 'no free descriptor on this host for the data of the session',
+  ENODEV: 'the device is gone or shutting down',
+  ENOENT: 'the driver could not make the file for the data',
+  ENOMEM: 'out of memory in the kernel or the device',
+  ENOTCONN: 'the physical function behind this device is gone',
+  ENOTTY: 'the driver does not implement migration',
+  EOPNOTSUPP: 'the device does not support this, or the data comes from an incompatible one',
+  EOVERFLOW: 'the loaded state does not fit the device',
+  EPERM: 'the register is not writable',
+  ETIMEDOUT: 'the device did not answer in time',
+}
+
+/** What a failed state change meant. `errno` negative, 0 for none. */
+export function meaningOf(errno: number, to: MigrationState, actual: MigrationState | 'unknown'): string {
+  if (errno === 0) {
+    if (actual === 'error') return 'the device took the request and entered its error state'
+    return 'the device took the request and is elsewhere'
+  }
+  const name = errnoName(errno)
+  const said = meanings[name] ?? 'the driver failed the request'
+  if (actual === to && (name === 'EMFILE' || name === 'ENFILE' || name === 'EFAULT')) {
+    return `${said}; the state was entered without a session, leave it before trying again`
+  }
+  return said
+}
+
+export interface Refusal {
+  readonly from: MigrationState
+  readonly to: MigrationState
+  readonly path: readonly MigrationState[]
+  readonly failed: readonly [MigrationState, MigrationState]
+  readonly actual: MigrationState | 'unknown'
+  readonly cause: unknown
+}
+
+/** The typed error of an arc that failed. Not for the failures of a closed handle, which {@link isLost} picks out. */
+export function refusal(device: string, failure: Refusal): VfioTransitionError {
+  const errno = failure.cause instanceof VfioSystemError ? failure.cause.errno : 0
+  return new VfioTransitionError({
+    ...failure,
+    device,
+    errno,
+    meaning: meaningOf(errno, failure.to, failure.actual),
+  })
+}
+
+/** Whether the handle itself went away under the request, which says nothing about the arc. */
+export function isLost(cause: unknown): boolean {
+  return cause instanceof VfioAbortError || (cause instanceof VfioError && cause.code === 'ERR_VFIO_CLOSED')
+}
+
+/** The state, or `unknown` when the device cannot be asked: for errors, which must not fail themselves. */
+export async function actualState(protocol: Pick<Protocol, 'state'>): Promise<MigrationState | 'unknown'> {
+  try {
+    return await protocol.state()
+  } catch {
+    return 'unknown'
+  }
+}

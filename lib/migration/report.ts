@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import type { MigrationState } from './state.js'
+
+/** `prepare`: destination to resuming. `resume`: destination to running. `finish`: source to stop, after the downtime. */
+export type MigrationPhase = 'prepare' | 'pre-copy' | 'stop-copy' | 'resume' | 'finish'
+
+export interface PhaseReport {
+  readonly name: MigrationPhase
+  readonly ms: number
+  /** Device data moved in this phase, in bytes. */
+  readonly bytes: number
+  readonly chunks: number
+}
+
+/** Where a device was left. */
+export interface DeviceReport {
+  readonly device: string
+  /** What the device said last; `unknown` when it could not be asked. */
+  readonly state: MigrationState | 'unknown'
+}
+
+/** What a migration did. Plain data, made to be printed or sent as JSON. */
+export interface MigrationReport {
+  readonly ok: true
+  readonly protocol: 'v1' | 'v2'
+  /** Device data moved, in bytes. */
+  readonly bytes: number
+  readonly totalMs: number
+  /** From asking the source to leave running or pre-copy to the destination running. */
+  readonly downtimeMs: number
+  readonly source: DeviceReport
+  readonly destination: DeviceReport
+  readonly phases: readonly PhaseReport[]
+}
+
+/** What a save to a stream, or a load from one, did. */
+export interface TransferReport {
+  readonly ok: true
+  readonly protocol: 'v1' | 'v2'
+  /** Device data moved, in bytes; framing excluded. */
+  readonly bytes: number
+  readonly chunks: number
+  readonly totalMs: number
+  readonly device: string
+  readonly state: MigrationState | 'unknown'
+  readonly phases: readonly PhaseReport[]
+}
+
+/** How far an operation is. */
+export interface MigrationProgress {
+  readonly phase: MigrationPhase
+  readonly bytes: number
+  readonly chunks: number
+  /** Milliseconds since the operation began. */
+  readonly elapsedMs: number
+}
