@@ -54,7 +54,9 @@ export async function runCommand(
     out.write(options.json ? toJsonLine(json) : `${text}\n`)
   }
   using interruption = new Interruption((signal) => {
-    progress.note(`${signal}: stopping and rolling back (again to quit at once, wherever the devices are then)`)
+    progress.note(
+      `${signal}: stopping and rolling back (again to quit at once, wherever the devices are then)`,
+    )
   })
   const { signal, cancel } = withTimeout(interruption.signal, options.timeout)
   try {
@@ -71,7 +73,10 @@ export async function runCommand(
   }
 }
 
-function withTimeout(signal: AbortSignal, timeout: number | undefined): { signal: AbortSignal; cancel: () => void } {
+function withTimeout(
+  signal: AbortSignal,
+  timeout: number | undefined,
+): { signal: AbortSignal; cancel: () => void } {
   if (timeout === undefined) return { signal, cancel: () => {} }
   const controller = new AbortController()
   const timer = setTimeout(() => {

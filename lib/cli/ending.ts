@@ -18,7 +18,9 @@ export type Ending = 'closed' | 'held' | 'handed-on'
 /** How it will end, checked before anything is touched. @throws {UsageError} arguments without a program */
 export function plannedEnding(options: EndingOptions, programArguments: readonly string[]): Ending {
   if (options.exec === undefined && programArguments.length > 0) {
-    throw new UsageError(`too many arguments: ${programArguments.join(' ')} (arguments after -- belong to --exec)`)
+    throw new UsageError(
+      `too many arguments: ${programArguments.join(' ')} (arguments after -- belong to --exec)`,
+    )
   }
   if (options.exec !== undefined) return 'handed-on'
   return options.hold ? 'held' : 'closed'
@@ -37,7 +39,8 @@ export function checkEnding(ending: Ending, device: Device): void {
 
 /** What the report says about it. */
 export function endingText(ending: Ending, device: Device): string {
-  if (ending === 'held') return `${device.spec} is held open: its state lives until this process ends (Ctrl-C)`
+  if (ending === 'held')
+    return `${device.spec} is held open: its state lives until this process ends (Ctrl-C)`
   if (ending === 'handed-on') return `${device.spec} is handed on as descriptor 3`
   return `${device.spec} is closed now, and with it what was loaded is gone; keep it with --hold or --exec`
 }
@@ -93,7 +96,9 @@ async function handOn(
   try {
     return await new Promise<number>((resolve, reject) => {
       child.once('error', reject)
-      child.once('exit', (code, killer) => resolve(code ?? 128 + (killer === null ? 0 : constants.signals[killer])))
+      child.once('exit', (code, killer) =>
+        resolve(code ?? 128 + (killer === null ? 0 : constants.signals[killer])),
+      )
     })
   } finally {
     signal.removeEventListener('abort', forward)

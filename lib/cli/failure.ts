@@ -25,7 +25,10 @@ export function failureJson(error: unknown): Record<string, unknown> {
   const described =
     error instanceof VfioError
       ? error.toJSON()
-      : { code: code ?? (abortReason(error) === undefined ? 'ERR_INTERNAL' : 'ABORT_ERR'), message: message ?? String(error) }
+      : {
+          code: code ?? (abortReason(error) === undefined ? 'ERR_INTERNAL' : 'ABORT_ERR'),
+          message: message ?? String(error),
+        }
   const why = abortReason(error)
   return {
     ok: false,
@@ -44,9 +47,11 @@ export function failureText(error: unknown, prefix: string | undefined): string 
   ]
   const { source, destination } = sides(error)
   if (source) lines.push(`  source ${String(source.device)} is in ${String(source.state)}`)
-  if (destination) lines.push(`  destination ${String(destination.device)} is in ${String(destination.state)}`)
+  if (destination)
+    lines.push(`  destination ${String(destination.device)} is in ${String(destination.state)}`)
   // A bug of this tool, not a failure it knows: the stack is what a report needs.
-  if (code === undefined && why === undefined && error instanceof Error && error.stack) lines.push(error.stack)
+  if (code === undefined && why === undefined && error instanceof Error && error.stack)
+    lines.push(error.stack)
   return lines.join('\n')
 }
 

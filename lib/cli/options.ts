@@ -37,28 +37,40 @@ export function saveOptions(command: Command): Command {
     .addOption(
       new Option('--buffer-size <size>', 'v2: bytes of each read buffer, 64KiB to 8MiB').argParser((text) => {
         const size = parsed(parseSize(text), 'a size looks like 65536, 512KiB or 1MiB')
-        if (size < 65_536 || size > 8 * 1024 * 1024) throw new InvalidArgumentError('64KiB to 8MiB are possible.')
+        if (size < 65_536 || size > 8 * 1024 * 1024)
+          throw new InvalidArgumentError('64KiB to 8MiB are possible.')
         return size
       }),
     )
     .addOption(
-      new Option('--data-path <path>', 'v1: how the data section is reached').choices(dataPaths).default('auto'),
+      new Option('--data-path <path>', 'v1: how the data section is reached')
+        .choices(dataPaths)
+        .default('auto'),
     )
 }
 
 export function keyOption(command: Command): Command {
-  return command.option('--key-file <file>', 'HMAC-SHA256 key of the stream: 16 to 4096 bytes, taken as they are')
+  return command.option(
+    '--key-file <file>',
+    'HMAC-SHA256 key of the stream: 16 to 4096 bytes, taken as they are',
+  )
 }
 
 export function digestOption(command: Command): Command {
-  return command.option('--digest <region>', 'print the SHA-256 of a region (bar0 to bar5, rom, config, or an index)')
+  return command.option(
+    '--digest <region>',
+    'print the SHA-256 of a region (bar0 to bar5, rom, config, or an index)',
+  )
 }
 
 /** What becomes of a loaded device: its state lives only while somebody holds it open. */
 export function endingOptions(command: Command): Command {
   return command
     .addOption(new Option('--hold', 'keep the loaded device open until Ctrl-C or SIGTERM').conflicts('exec'))
-    .option('--exec <program>', 'hand the device to a program, as descriptor 3 (LISTEN_FDS); its arguments follow --')
+    .option(
+      '--exec <program>',
+      'hand the device to a program, as descriptor 3 (LISTEN_FDS); its arguments follow --',
+    )
     .argument('[arguments...]', 'arguments of the --exec program')
 }
 

@@ -73,8 +73,10 @@ export class Progress {
 
   #line({ phase, bytes, total }: ProgressSample, now: number): string {
     const first = this.#window[0]
-    const share = total !== undefined && total > 0 ? ` ${Math.min(100, (bytes / total) * 100).toFixed(0)} %` : ''
-    const rate = first === undefined || now <= first.at ? '' : `  ${formatRate(bytes - first.bytes, now - first.at)}`
+    const share =
+      total !== undefined && total > 0 ? ` ${Math.min(100, (bytes / total) * 100).toFixed(0)} %` : ''
+    const rate =
+      first === undefined || now <= first.at ? '' : `  ${formatRate(bytes - first.bytes, now - first.at)}`
     return `${phase}  ${formatBytes(bytes)}${share}${rate}  ${formatMs(now - this.#started)}`
   }
 }

@@ -24,7 +24,9 @@ export function regionIndex(text: string): number {
   const name = text.toLowerCase()
   if (Object.hasOwn(names, name)) return names[name] as number
   if (/^[0-9]{1,4}$/.test(text)) return Number(text)
-  throw new UsageError(`no region is called ${JSON.stringify(text)}: bar0 to bar5, rom, config, vga, or an index`)
+  throw new UsageError(
+    `no region is called ${JSON.stringify(text)}: bar0 to bar5, rom, config, vga, or an index`,
+  )
 }
 
 /** The name of a region, for people. */

@@ -56,7 +56,11 @@ export async function saveDevice(
 ): Promise<Saved> {
   const migration = await device.migration()
   const manifest = await describe(device, migration)
-  await using writer = FrameWriter.open(fd, { strong: options.strong ?? false, key: options.key, signal: options.signal })
+  await using writer = FrameWriter.open(fd, {
+    strong: options.strong ?? false,
+    key: options.key,
+    signal: options.signal,
+  })
   await writer.writeManifest(manifest)
   await writer.beginSection(1, { type: 'device-state', device: 0 })
   const started = performance.now()
@@ -95,7 +99,11 @@ export async function loadDevice(
   options: StreamOptions & LoadOptions & { readonly total?: number | undefined },
 ): Promise<Loaded> {
   const started = performance.now()
-  await using reader = FrameReader.open(fd, { key: options.key, signal: options.signal, maxData: options.maxChunk })
+  await using reader = FrameReader.open(fd, {
+    key: options.key,
+    signal: options.signal,
+    maxData: options.maxChunk,
+  })
   const manifest = await reader.readManifest()
   const migration = await device.migration()
   await checkFits(manifest, device, migration)
@@ -126,8 +134,14 @@ export async function loadDevice(
 // To the very end record: until that is right, nothing that was loaded is committed.
 async function loadSections(reader: FrameReader, loading: LoadSession): Promise<void> {
   for (let frame = await reader.next(); frame !== null; frame = await reader.next()) {
-    if (frame.kind === 'section-begin' && (frame.description.type !== 'device-state' || frame.description.device !== 0)) {
-      throw new VfioError('ERR_VFIO_UNSUPPORTED', `this release cannot load a section of ${frame.description.type}`)
+    if (
+      frame.kind === 'section-begin' &&
+      (frame.description.type !== 'device-state' || frame.description.device !== 0)
+    ) {
+      throw new VfioError(
+        'ERR_VFIO_UNSUPPORTED',
+        `this release cannot load a section of ${frame.description.type}`,
+      )
     }
     if (frame.kind === 'data') await loading.loadFromFrames(reader, frame.section)
   }
@@ -141,7 +155,9 @@ async function checkFits(manifest: Manifest, device: Device, migration: Migratio
     throw incompatible(`the stream holds ${manifest.devices.length} devices; one at a time can be loaded`)
   }
   if (manifest.protocol !== migration.protocol) {
-    throw incompatible(`the stream is of protocol ${manifest.protocol}, ${device.spec} speaks ${migration.protocol}`)
+    throw incompatible(
+      `the stream is of protocol ${manifest.protocol}, ${device.spec} speaks ${migration.protocol}`,
+    )
   }
   const own = await pciIds(device)
   if (own !== undefined && saved.vendorId !== null && saved.deviceId !== null) {
@@ -164,7 +180,12 @@ async function describe(device: Device, migration: Migration): Promise<Manifest>
     migrationRegionSize: migration.protocol === 'v1' ? await migrationRegionSize(device) : null,
     capabilities: { preCopy, p2p, flags: `0x${flags.toString(16)}`, dataSection: dataSection ?? null },
   }
-  return { format: 1, producer: `vfio-migration ${packageVersion()}`, protocol: migration.protocol, devices: [described] }
+  return {
+    format: 1,
+    producer: `vfio-migration ${packageVersion()}`,
+    protocol: migration.protocol,
+    devices: [described],
+  }
 }
 
 // VFIO_DEVICE_FLAGS_PCI and VFIO_PCI_CONFIG_REGION_INDEX in <linux/vfio.h>.
@@ -210,7 +231,12 @@ class PhaseClock {
     if (before.bytes > 0 || before.chunks > 0) {
       phases.push({ name: 'pre-copy', ms: stopped - this.#started, ...before })
     }
-    phases.push({ name: 'stop-copy', ms: ended - stopped, bytes: bytes - before.bytes, chunks: chunks - before.chunks })
+    phases.push({
+      name: 'stop-copy',
+      ms: ended - stopped,
+      bytes: bytes - before.bytes,
+      chunks: chunks - before.chunks,
+    })
     return phases
   }
 }

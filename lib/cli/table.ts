@@ -33,7 +33,10 @@ export function columns(heads: readonly string[], rows: readonly (readonly strin
 
 /** Names and values, one pair a line; pairs without a value are left out. */
 export function facts(rows: readonly (readonly [name: string, value: string | undefined])[]): string {
-  const table = new CliTable({ chars: borderless, style: { head: [], border: [], 'padding-left': 2, 'padding-right': 0 } })
+  const table = new CliTable({
+    chars: borderless,
+    style: { head: [], border: [], 'padding-left': 2, 'padding-right': 0 },
+  })
   for (const [name, value] of rows) if (value !== undefined) table.push([name, value])
   return trimmed(table.toString())
 }

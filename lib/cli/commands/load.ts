@@ -22,7 +22,12 @@ export function loadCommand(): Command {
     )
     .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, or sim:...')
     .requiredOption('-i, --input <file>', 'the saved device; - is stdin')
-    .option('--data-path <path>', `v1: how the data section is reached (${dataPaths.join(', ')})`, checkedDataPath, 'auto')
+    .option(
+      '--data-path <path>',
+      `v1: how the data section is reached (${dataPaths.join(', ')})`,
+      checkedDataPath,
+      'auto',
+    )
   return common(endingOptions(digestOption(keyOption(command))), [
     'load 0000:17:00.3 -i nic.vfm --hold',
     'load 0000:17:00.3 -i nic.vfm --exec vmm -- --vfio-fd 3',
@@ -31,14 +36,15 @@ export function loadCommand(): Command {
     runCommand(options, { reading: true }, async ({ signal, progress, report }) => {
       const endings = await import('../ending.js')
       const ending = endings.plannedEnding(options, programArguments)
-      const [{ openDevice }, { openImage }, { loadDevice }, { loadReport }, digests, { readKeyFile }] = await Promise.all([
-        import('../../index.js'),
-        import('../../stream/index.js'),
-        import('../saved-device.js'),
-        import('../load-report.js'),
-        import('../region-digest.js'),
-        import('../key-file.js'),
-      ])
+      const [{ openDevice }, { openImage }, { loadDevice }, { loadReport }, digests, { readKeyFile }] =
+        await Promise.all([
+          import('../../index.js'),
+          import('../../stream/index.js'),
+          import('../saved-device.js'),
+          import('../load-report.js'),
+          import('../region-digest.js'),
+          import('../key-file.js'),
+        ])
       const region = options.digest === undefined ? undefined : digests.regionIndex(options.digest)
       const key = options.keyFile === undefined ? undefined : await readKeyFile(options.keyFile)
       const file = options.input === '-' ? undefined : await openImage(options.input)
@@ -62,7 +68,12 @@ export function loadCommand(): Command {
             endings.endingText(ending, device),
           ),
         )
-        return await endings.carryOut(ending, device, { file: options.exec ?? '', arguments: programArguments }, signal)
+        return await endings.carryOut(
+          ending,
+          device,
+          { file: options.exec ?? '', arguments: programArguments },
+          signal,
+        )
       } finally {
         await file?.close()
       }

@@ -34,16 +34,18 @@ export function saveCommand(): Command {
     'save sim:v2,state=64MiB,seed=7 -o - | ssh there vfio-migrate load 0000:17:00.2 -i - --hold',
   ]).action((spec: string, options: SaveCommandOptions) =>
     runCommand(options, { reportOnStderr: options.output === '-' }, async (context) => {
-      const [{ openDevice }, { ImageFile }, { saveDevice }, { saveReport }, digests, { readKeyFile }] = await Promise.all([
-        import('../../index.js'),
-        import('../../stream/index.js'),
-        import('../saved-device.js'),
-        import('../report.js'),
-        import('../region-digest.js'),
-        import('../key-file.js'),
-      ])
+      const [{ openDevice }, { ImageFile }, { saveDevice }, { saveReport }, digests, { readKeyFile }] =
+        await Promise.all([
+          import('../../index.js'),
+          import('../../stream/index.js'),
+          import('../saved-device.js'),
+          import('../report.js'),
+          import('../region-digest.js'),
+          import('../key-file.js'),
+        ])
       const toStdout = options.output === '-'
-      if (toStdout && process.stdout.isTTY) throw new UsageError('a terminal is no place for a saved device; name a file')
+      if (toStdout && process.stdout.isTTY)
+        throw new UsageError('a terminal is no place for a saved device; name a file')
       const region = options.digest === undefined ? undefined : digests.regionIndex(options.digest)
       const key = options.keyFile === undefined ? undefined : await readKeyFile(options.keyFile)
       // Before the device: nobody's device is opened for a file that cannot be.
@@ -51,7 +53,8 @@ export function saveCommand(): Command {
         ? undefined
         : await ImageFile.create(options.output, { overwrite: options.overwrite ?? false })
       await using device = await openDevice(spec)
-      const digest = region === undefined ? undefined : await digests.regionDigest(device, region, context.signal)
+      const digest =
+        region === undefined ? undefined : await digests.regionDigest(device, region, context.signal)
       const saved = await saveDevice(
         device,
         file?.fd ?? process.stdout.fd,
