@@ -41,7 +41,7 @@ export function exitCodeFor(error: unknown, reading: boolean): number {
   if (reason instanceof Error && reason.name === 'TimeoutError') return exitCodes.timeout
   const code = (error as { code?: unknown } | null)?.code
   if (typeof code !== 'string') return exitCodes.failure
-  if (code === 'ERR_USAGE') return exitCodes.usage
+  if (code === 'ERR_USAGE' || code === 'ERR_VFIO_DEVICE_SPEC') return exitCodes.usage
   if (code.startsWith('ERR_VFIO_STREAM_')) return exitCodes.badStream
   if (reading && code === 'ERR_VFIO_MALFORMED') return exitCodes.badStream
   return exitCodes.failure

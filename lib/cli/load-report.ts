@@ -17,20 +17,20 @@ export function loadReport(
   return {
     json: {
       ok: true,
-      protocol: manifest.protocol,
+      protocol: saved?.protocol,
       bytes,
       totalMs: Math.round(totalMs * 1000) / 1000,
       destination,
-      saved: { device: saved?.name, producer: manifest.producer },
+      saved: { device: saved?.identity?.name, producer: manifest.producer },
       file: { ...file, bytes: loaded.streamBytes, frames: loaded.frames },
     },
     text: [
       styled('green', 'loaded'),
       facts([
-        ['saved from', saved?.name],
+        ['saved from', saved?.identity?.name],
         ['destination', sideText(destination)],
         ['digest', destination.digest],
-        ['protocol', manifest.protocol],
+        ['protocol', saved?.protocol],
         ['moved', movedText(bytes, totalMs)],
       ]),
       ending,

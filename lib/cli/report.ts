@@ -102,7 +102,7 @@ export function verifyReport(path: string, summary: ImageSummary): CommandReport
     text: [
       `${styled('green', 'intact')}: ${path}`,
       facts([
-        ['holds', summary.devices.map(({ kind, name }) => `${name} (${kind})`).join(', ')],
+        ['holds', summary.devices.map(deviceText).join(', ')],
         ['protocol', summary.protocol],
         ['written by', summary.producer],
         ['size', `${formatBytes(bytes)} in ${frames} frames, ${formatBytes(payloadBytes)} of it device data`],
@@ -110,17 +110,21 @@ export function verifyReport(path: string, summary: ImageSummary): CommandReport
         ['authenticity', authenticityText(summary)],
       ]),
       columns(
-        ['SECTION', 'DEVICE', 'TYPE', 'FRAMES', 'BYTES'],
+        ['SECTION', 'DEVICE', 'KIND', 'FRAMES', 'BYTES'],
         summary.sections.map((section) => [
           String(section.section),
           String(section.device),
-          section.type,
+          section.kind,
           String(section.frames),
           formatBytes(section.bytes),
         ]),
       ),
     ].join('\n'),
   }
+}
+
+function deviceText({ identity }: ImageSummary['devices'][number]): string {
+  return `${identity?.name ?? 'a device'} (${identity?.kind ?? 'kind unknown'})`
 }
 
 /** A side for people: what it is and where it ended. */

@@ -7,7 +7,14 @@ import type { LoadOptions, LoadSession } from '../migration/load-session.js'
 import type { MigratableDevice } from '../migration/migratable-device.js'
 import type { Migration } from '../migration/migration.js'
 import type { SaveOptions, SaveSession } from '../migration/save-session.js'
-import { FrameReader, FrameWriter, type Manifest, type ManifestDevice } from '../stream/index.js'
+import {
+  deviceStateSection,
+  FrameReader,
+  FrameWriter,
+  type Manifest,
+  type ManifestDevice,
+  type ManifestIdentity,
+} from '../stream/index.js'
 import { packageVersion } from './version.js'
 
 export interface StreamOptions {
@@ -62,7 +69,7 @@ export async function saveDevice(
     signal: options.signal,
   })
   await writer.writeManifest(manifest)
-  await writer.beginSection(1, { type: 'device-state', device: 0 })
+  await writer.beginSection(1, deviceStateSection())
   const started = performance.now()
   await using saving = await migration.save(options)
   const phases = new PhaseClock(saving, started)
@@ -154,37 +161,42 @@ async function checkFits(manifest: Manifest, device: Device, migration: Migratio
   if (saved === undefined || another !== undefined) {
     throw incompatible(`the stream holds ${manifest.devices.length} devices; one at a time can be loaded`)
   }
-  if (manifest.protocol !== migration.protocol) {
+  if (saved.protocol !== migration.protocol) {
     throw incompatible(
-      `the stream is of protocol ${manifest.protocol}, ${device.spec} speaks ${migration.protocol}`,
+      `the stream is of protocol ${saved.protocol}, ${device.spec} speaks ${migration.protocol}`,
     )
   }
   const own = await pciIds(device)
-  if (own !== undefined && saved.vendorId !== null && saved.deviceId !== null) {
-    if (own.vendorId !== saved.vendorId || own.deviceId !== saved.deviceId) {
-      throw incompatible(`the stream is of a device ${idText(saved)}, ${device.spec} is ${idText(own)}`)
+  const { vendor, device: id } = saved.identity ?? {}
+  if (own !== undefined && vendor !== undefined && id !== undefined) {
+    if (own.vendor !== vendor || own.device !== id) {
+      throw incompatible(
+        `the stream is of a device ${idText(vendor, id)}, ${device.spec} is ${idText(own.vendor, own.device)}`,
+      )
     }
   }
 }
 
 async function describe(device: Device, migration: Migration): Promise<Manifest> {
-  const ids = await pciIds(device)
-  const { preCopy, p2p, flags, dataSection } = migration.capabilities
+  const { preCopy, p2p } = migration.capabilities
   const kind = device.spec.startsWith('sim:') ? 'simulated' : parseAddress(device.spec)?.kind
-  const described: ManifestDevice = {
-    kind: kind === undefined || kind === 'cdev' ? 'unknown' : kind,
+  const identity: ManifestIdentity = {
+    ...(kind === undefined || kind === 'cdev' ? {} : { kind }),
     name: device.spec.replace(/[^\x20-\x7e]/g, '?').slice(0, 1024),
-    driver: device.driver ?? null,
-    vendorId: ids?.vendorId ?? null,
-    deviceId: ids?.deviceId ?? null,
-    migrationRegionSize: migration.protocol === 'v1' ? await migrationRegionSize(device) : null,
-    capabilities: { preCopy, p2p, flags: `0x${flags.toString(16)}`, dataSection: dataSection ?? null },
+    ...(device.driver === undefined ? {} : { driver: device.driver }),
+    ...(await pciIds(device)),
   }
+  const dataSectionSize = migration.protocol === 'v1' ? await v1DataSectionSize(device) : undefined
   return {
-    format: 1,
+    devices: [
+      {
+        index: 0,
+        protocol: migration.protocol,
+        identity,
+        capabilities: { preCopy, p2p, ...(dataSectionSize === undefined ? {} : { dataSectionSize }) },
+      },
+    ],
     producer: `vfio-migration ${packageVersion()}`,
-    protocol: migration.protocol,
-    devices: [described],
   }
 }
 
@@ -192,21 +204,24 @@ async function describe(device: Device, migration: Migration): Promise<Manifest>
 const deviceFlagPci = 2
 const configRegion = 7
 
-async function pciIds(device: Device): Promise<{ vendorId: number; deviceId: number } | undefined> {
+async function pciIds(device: Device): Promise<{ vendor: number; device: number } | undefined> {
   const { flags, regions } = await device.info()
   if ((flags & deviceFlagPci) === 0 || regions <= configRegion) return undefined
   const config = await device.region(configRegion)
-  return { vendorId: await config.readRegister(0, 2), deviceId: await config.readRegister(2, 2) }
+  return { vendor: await config.readRegister(0, 2), device: await config.readRegister(2, 2) }
 }
 
-async function migrationRegionSize(device: Device): Promise<string | null> {
+// The registers of struct vfio_device_migration_info come first.
+const v1RegisterBytes = 32n
+
+async function v1DataSectionSize(device: Device): Promise<string | undefined> {
   const region = (await device.regions()).find(({ info }) => info.type?.type === 3 && info.type.subtype === 1)
-  return region === undefined ? null : `0x${region.size.toString(16)}`
+  return region === undefined ? undefined : String(region.size - v1RegisterBytes)
 }
 
-function idText({ vendorId, deviceId }: { vendorId: number | null; deviceId: number | null }): string {
-  const hex = (value: number | null): string => (value ?? 0).toString(16).padStart(4, '0')
-  return `${hex(vendorId)}:${hex(deviceId)}`
+function idText(vendor: number, device: number): string {
+  const hex = (value: number): string => value.toString(16).padStart(4, '0')
+  return `${hex(vendor)}:${hex(device)}`
 }
 
 // When each phase of a save began and what it moved.

@@ -7,7 +7,7 @@ export {
   encodeManifest,
   type Manifest,
   type ManifestDevice,
-  manifestFormat,
+  type ManifestIdentity,
 } from './manifest.js'
-export { type Section, type SectionType, sectionTypes } from './section.js'
+export { deviceStateSection, type Section } from './section.js'
 export { type ImageSummary, type SectionSummary, type VerifyOptions, verifyFile } from './verify.js'

@@ -3,60 +3,68 @@ import * as v from 'valibot'
 import { VfioError } from '../errors/index.js'
 import { decodeJson } from './json-payload.js'
 
-/** The manifest layout that this release writes, and the only one it reads. */
-export const manifestFormat = 1
-
 /** A manifest is a few hundred bytes; a longer one is refused before it is parsed. In bytes. */
 export const maxManifestBytes = 64 * 1024
 
 // What a stranger wrote is printed on terminals: printable ASCII only, so that no escape sequence gets through.
 const text = (limit: number) =>
   v.pipe(v.string(), v.maxLength(limit), v.regex(/^[\x20-\x7e]*$/, 'only printable ASCII is allowed'))
-const uint16 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff))
-const uint64 = v.pipe(
-  v.string(),
-  v.regex(/^0x[0-9a-f]{1,16}$/, 'a 64-bit number is written as 0x and up to 16 hexadecimal digits'),
-)
+const unsigned = (bits: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** bits - 1))
 
-const deviceSchema = v.object({
+const identitySchema = v.object({
   /** What the device is to this library. */
-  kind: v.picklist(['pci', 'mdev', 'platform', 'simulated', 'unknown']),
+  kind: v.optional(v.picklist(['pci', 'mdev', 'platform', 'simulated'])),
   /** As it was specified to whoever saved it: an address, a UUID, a `sim:` specification. */
-  name: text(1024),
-  /** The kernel driver it was bound to; null where unknown or none. */
-  driver: v.nullable(text(64)),
-  /** From PCI config space; null for devices without one. */
-  vendorId: v.nullable(uint16),
-  deviceId: v.nullable(uint16),
-  /** v1: bytes of the migration region, registers included. Null on v2. */
-  migrationRegionSize: v.nullable(uint64),
+  name: v.optional(text(1024)),
+  /** The kernel driver it was bound to. */
+  driver: v.optional(text(64)),
+  mdevType: v.optional(text(256)),
+  // As in PCI configuration space.
+  vendor: v.optional(unsigned(16)),
+  device: v.optional(unsigned(16)),
+  subsystemVendor: v.optional(unsigned(16)),
+  subsystemDevice: v.optional(unsigned(16)),
+  class: v.optional(unsigned(24)),
+  revision: v.optional(unsigned(8)),
 })
 
 const capabilitiesSchema = v.object({
-  preCopy: v.boolean(),
-  p2p: v.boolean(),
-  /** v2: the raw flags of `VFIO_DEVICE_FEATURE_MIGRATION`. v1: `0x0`. */
-  flags: uint64,
-  /** v1: how the data section could be reached at the source. Null on v2. */
-  dataSection: v.nullable(v.picklist(['trapped', 'mapped', 'partly-mapped'])),
-})
-
-const manifestSchema = v.object({
-  format: v.literal(manifestFormat),
-  /** Name and version of the writing program, for people. */
-  producer: text(128),
-  protocol: v.picklist(['v1', 'v2']),
-  devices: v.pipe(
-    v.array(v.object({ ...deviceSchema.entries, capabilities: capabilitiesSchema })),
-    v.minLength(1),
-    v.maxLength(256),
+  preCopy: v.optional(v.boolean()),
+  p2p: v.optional(v.boolean()),
+  /** v1: bytes of the migration region behind its registers, in decimal digits. */
+  dataSectionSize: v.optional(
+    v.pipe(v.string(), v.regex(/^(?:0|[1-9][0-9]{0,19})$/, 'a 64-bit number is written in decimal digits')),
   ),
 })
 
-/** One device whose state a stream carries. Sections name it by its index in {@link Manifest.devices}. */
-export type ManifestDevice = v.InferOutput<typeof manifestSchema>['devices'][number]
+const deviceSchema = v.object({
+  /** Its place in the array, by which sections name it. */
+  index: unsigned(8),
+  protocol: v.picklist(['v1', 'v2']),
+  identity: v.optional(identitySchema),
+  capabilities: v.optional(capabilitiesSchema),
+})
 
-/** The first frame of a stream: what was saved, and what it takes to load it. Unknown properties are dropped when it is read. */
+const manifestSchema = v.object({
+  devices: v.pipe(
+    v.array(deviceSchema),
+    v.minLength(1),
+    v.maxLength(256),
+    v.check((devices) => devices.every(({ index }, at) => index === at), 'devices are numbered 0, 1, 2, ...'),
+  ),
+  /** Name and version of the writing program, for people. */
+  producer: v.optional(text(128)),
+  /** ISO 8601. */
+  created: v.optional(text(64)),
+})
+
+/** What a device is, for comparing it with the one its state is loaded into. */
+export type ManifestIdentity = v.InferOutput<typeof identitySchema>
+
+/** One device whose state a stream carries. */
+export type ManifestDevice = v.InferOutput<typeof deviceSchema>
+
+/** The first frame of a stream: what was saved, and what it takes to load it. Members that are not known are dropped when it is read. */
 export type Manifest = v.InferOutput<typeof manifestSchema>
 
 /**
@@ -77,7 +85,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 /**
  * The manifest in a frame's payload, every field checked.
  * @throws {VfioError} `ERR_VFIO_MALFORMED`: not JSON, or a field is missing or impossible
- * @throws {VfioError} `ERR_VFIO_STREAM_VERSION`: a layout or a migration protocol that this release does not know
+ * @throws {VfioError} `ERR_VFIO_STREAM_VERSION`: a migration protocol that this release does not know
  */
 export function decodeManifest(payload: Uint8Array): Manifest {
   if (payload.length > maxManifestBytes) {
@@ -87,19 +95,13 @@ export function decodeManifest(payload: Uint8Array): Manifest {
     )
   }
   const value = decodeJson(payload, 'manifest')
-  // A newer layout would fail on some field or other; say what is really the matter.
-  const head = v.safeParse(v.object({ format: v.number(), protocol: v.string() }), value)
-  if (head.success) {
-    if (head.output.format !== manifestFormat) {
+  // A later protocol is no damage: say what is really the matter.
+  const protocols = v.safeParse(v.object({ devices: v.array(v.object({ protocol: v.string() })) }), value)
+  for (const { protocol } of protocols.success ? protocols.output.devices : []) {
+    if (protocol !== 'v1' && protocol !== 'v2') {
       throw new VfioError(
         'ERR_VFIO_STREAM_VERSION',
-        `the manifest has layout ${head.output.format}; this release reads ${manifestFormat}`,
-      )
-    }
-    if (head.output.protocol !== 'v1' && head.output.protocol !== 'v2') {
-      throw new VfioError(
-        'ERR_VFIO_STREAM_VERSION',
-        `the stream was saved with migration protocol ${JSON.stringify(head.output.protocol.slice(0, 32))}; known are v1 and v2`,
+        `the stream was saved with migration protocol ${JSON.stringify(printable(protocol.slice(0, 32)))}; known are v1 and v2`,
       )
     }
   }
@@ -113,5 +115,9 @@ function validate(value: unknown): Manifest {
 }
 
 function describeIssue(issue: v.BaseIssue<unknown>): string {
-  return `${v.getDotPath(issue) ?? 'the whole'}: ${issue.message.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)}`
+  return `${printable(v.getDotPath(issue) ?? 'the whole')}: ${printable(issue.message).slice(0, 200)}`
+}
+
+function printable(foreign: string): string {
+  return foreign.replace(/[^\x20-\x7e]/g, '?')
 }

@@ -26,8 +26,9 @@ export interface SectionSummary extends Section {
 
 /** What an intact file holds. */
 export interface ImageSummary {
-  readonly protocol: Manifest['protocol']
-  readonly producer: string
+  /** Of the first device; others may differ. */
+  readonly protocol: ManifestDevice['protocol']
+  readonly producer: string | undefined
   readonly devices: readonly ManifestDevice[]
   readonly sections: readonly SectionSummary[]
   readonly frames: number
@@ -58,7 +59,7 @@ export async function verifyFile(path: string, options: VerifyOptions = {}): Pro
     const sections = await readSections(reader, manifest)
     const flags = await integrityFlags(file)
     return {
-      protocol: manifest.protocol,
+      protocol: (manifest.devices[0] as ManifestDevice).protocol,
       producer: manifest.producer,
       devices: manifest.devices,
       sections,
