@@ -12,7 +12,6 @@ import {
   FrameReader,
   FrameWriter,
   type Manifest,
-  type ManifestDevice,
   type ManifestIdentity,
 } from '../stream/index.js'
 import { packageVersion } from './version.js'
@@ -140,17 +139,20 @@ export async function loadDevice(
 
 // To the very end record: until that is right, nothing that was loaded is committed.
 async function loadSections(reader: FrameReader, loading: LoadSession): Promise<void> {
+  const states = new Set<number>()
   for (let frame = await reader.next(); frame !== null; frame = await reader.next()) {
-    if (
-      frame.kind === 'section-begin' &&
-      (frame.description.type !== 'device-state' || frame.description.device !== 0)
-    ) {
-      throw new VfioError(
-        'ERR_VFIO_UNSUPPORTED',
-        `this release cannot load a section of ${frame.description.type}`,
-      )
+    if (frame.kind === 'section-begin') {
+      if (frame.description.device !== 0) {
+        throw new VfioError(
+          'ERR_VFIO_MALFORMED',
+          `section ${frame.section} belongs to a device the manifest lacks`,
+        )
+      }
+      if (frame.description.kind === 'device-state') states.add(frame.section)
+    } else if (frame.kind === 'data') {
+      if (states.has(frame.section)) await loading.loadFromFrames(reader, frame.section)
+      else await reader.skipData(frame.section)
     }
-    if (frame.kind === 'data') await loading.loadFromFrames(reader, frame.section)
   }
 }
 
