@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+import { Command } from 'commander'
+import type { MigratableDevice } from '../../migration/migratable-device.js'
+import { type CommonOptions, runCommand } from '../command-run.js'
+import type { EndingOptions } from '../ending.js'
+import { common, digestOption, endingOptions, saveOptions } from '../options.js'
+
+interface MigrateCommandOptions extends CommonOptions, EndingOptions {
+  readonly digest?: string
+  readonly preCopy: boolean
+  readonly recovery: 'none' | 'previous' | 'stop' | 'reset'
+  readonly bufferSize?: number
+  readonly dataPath: 'auto' | 'mapped' | 'trapped'
+}
+
+export function migrateCommand(): Command {
+  const command = new Command('migrate')
+    .summary('move the state of one device of this host into another')
+    .description(
+      'Moves the state of SOURCE into DESTINATION, natively and in this process. The destination is prepared first, so that one which\n' +
+        'refuses costs no downtime. On failure or Ctrl-C the source goes back to where it was (--recovery), the destination is reset,\n' +
+        'and the message says where both are. The destination keeps the state only while somebody holds it open: --hold or --exec.\n' +
+        'With --digest the source is read before it is stopped; what it dirties after that makes the two digests differ.',
+    )
+    .argument('<source>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, or sim:...')
+    .argument('<destination>', 'a device of the same kind')
+  return common(endingOptions(digestOption(saveOptions(command))), [
+    'migrate 0000:17:00.2 0000:17:00.3 --hold',
+    'migrate 0000:17:00.2 0000:17:00.3 --no-pre-copy --exec vmm -- --vfio-fd 3',
+    'migrate sim:v2,state=256MiB,seed=7 sim:v2,state=256MiB --digest bar2 --json',
+  ]).action(
+    (sourceSpec: string, targetSpec: string, programArguments: string[], options: MigrateCommandOptions) =>
+      runCommand(options, {}, async ({ signal, progress, report }) => {
+        const endings = await import('../ending.js')
+        const ending = endings.plannedEnding(options, programArguments)
+        const [{ migrate, openDevice }, { migrationReport }, digests] = await Promise.all([
+          import('../../index.js'),
+          import('../report.js'),
+          import('../region-digest.js'),
+        ])
+        const region = options.digest === undefined ? undefined : digests.regionIndex(options.digest)
+        const digestOf = async (device: MigratableDevice): Promise<{ digest?: string }> =>
+          region === undefined ? {} : { digest: await digests.regionDigest(device, region, signal) }
+        await using source = await openDevice(sourceSpec)
+        await using target = await openDevice(targetSpec)
+        endings.checkEnding(ending, target)
+        const before = await digestOf(source)
+        const moved = await migrate(source, target, {
+          preCopy: options.preCopy,
+          recovery: { source: options.recovery },
+          dataPath: options.dataPath,
+          ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),
+          signal,
+          onProgress: (sample) => progress.update(sample),
+        })
+        const after = await digestOf(target)
+        report(
+          migrationReport(
+            moved,
+            { ...moved.source, ...before },
+            { ...moved.destination, ...after, ending },
+            endings.endingText(ending, target),
+          ),
+        )
+        return await endings.carryOut(
+          ending,
+          target,
+          { file: options.exec ?? '', arguments: programArguments },
+          signal,
+        )
+      }),
+  )
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Options that several commands share, each parsed and checked in one place.
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { exitCodeHelp } from './exit-codes.js'
+import { parseDuration, parseSize } from './quantity.js'
+
+export const recoveryPolicies = ['none', 'previous', 'stop', 'reset'] as const
+export const dataPaths = ['auto', 'mapped', 'trapped'] as const
+
+/** `--json`, `--no-progress`, `--timeout`, the examples and the exit codes. */
+export function common(command: Command, examples: readonly string[]): Command {
+  return command
+    .option('--json', 'print one JSON object on stdout instead of text')
+    .option('--no-progress', 'no progress on stderr')
+    .addOption(
+      new Option('--timeout <duration>', 'give up and roll back after this time (500ms, 30s, 5m)').argParser(
+        (text) => parsed(parseDuration(text), 'a duration looks like 500ms, 30s or 5m'),
+      ),
+    )
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ vfio-migrate ${line}`).join('\n')}`)
+    .addHelpText('after', exitCodeHelp)
+}
+
+export function preCopyOptions(command: Command): Command {
+  return command
+    .option('--pre-copy', 'copy while the source still runs, where it can (default)', true)
+    .option('--no-pre-copy', 'stop the source first')
+}
+
+export function saveOptions(command: Command): Command {
+  return preCopyOptions(command)
+    .addOption(
+      new Option('--recovery <policy>', 'what becomes of the source after a failure')
+        .choices(recoveryPolicies)
+        .default('previous'),
+    )
+    .addOption(
+      new Option('--buffer-size <size>', 'v2: bytes of each read buffer, 64KiB to 8MiB').argParser((text) => {
+        const size = parsed(parseSize(text), 'a size looks like 65536, 512KiB or 1MiB')
+        if (size < 65_536 || size > 8 * 1024 * 1024)
+          throw new InvalidArgumentError('64KiB to 8MiB are possible.')
+        return size
+      }),
+    )
+    .addOption(
+      new Option('--data-path <path>', 'v1: how the data section is reached')
+        .choices(dataPaths)
+        .default('auto'),
+    )
+}
+
+export function keyOption(command: Command): Command {
+  return command.option(
+    '--key-file <file>',
+    'HMAC-SHA256 key of the stream: 16 to 4096 bytes, taken as they are',
+  )
+}
+
+export function digestOption(command: Command): Command {
+  return command.option(
+    '--digest <region>',
+    'print the SHA-256 of a region (bar0 to bar5, rom, config, or an index)',
+  )
+}
+
+/** What becomes of a loaded device: its state lives only while somebody holds it open. */
+export function endingOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--hold', 'keep the loaded device open until Ctrl-C or SIGTERM').conflicts('exec'))
+    .option(
+      '--exec <program>',
+      'hand the device to a program, as descriptor 3 (LISTEN_FDS); its arguments follow --',
+    )
+    .argument('[arguments...]', 'arguments of the --exec program')
+}
+
+function parsed<T>(value: T | undefined, expected: string): T {
+  if (value === undefined) throw new InvalidArgumentError(`${expected}.`)
+  return value
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// What an open device says of itself.
+import { VfioError } from '../errors/index.js'
+import { openDevice } from '../index.js'
+import type { MigratableDevice } from '../migration/migratable-device.js'
+import type { CommandReport } from './command-run.js'
+import { formatBytes } from './quantity.js'
+import { regionName } from './region-digest.js'
+import { columns, facts } from './table.js'
+
+// VFIO_REGION_INFO_FLAG_* and VFIO_PCI_*_IRQ_INDEX in <linux/vfio.h>.
+const regionFlags = ['read', 'write', 'mmap', 'capabilities'] as const
+const irqNames = ['intx', 'msi', 'msi-x', 'err', 'req'] as const
+
+interface MigrationFacts {
+  readonly migratable: boolean
+  readonly reason?: string
+  readonly protocol?: string
+  readonly state?: string
+  readonly preCopy?: boolean
+  readonly p2p?: boolean
+  readonly flags?: string
+  readonly dataSection?: string
+  readonly stopCopyBytes?: bigint
+}
+
+/** Opens the device, asks it everything that changes nothing, and closes it. */
+export async function probe(spec: string): Promise<CommandReport> {
+  await using device = await openDevice(spec)
+  const info = await device.info()
+  const regions = (await device.regions()).map(({ info: region }) => ({
+    index: region.index,
+    name: region.type === null ? regionName(region.index) : `type ${region.type.type}/${region.type.subtype}`,
+    size: region.size,
+    flags: regionFlags.filter((_, bit) => (region.flags >> bit) & 1),
+    mappable: region.mappable.map(({ offset, size }) => ({ offset, size })),
+    type: region.type,
+  }))
+  const irqs: { index: number; name: string; count: number; flags: number }[] = []
+  for (let index = 0; index < Math.min(info.irqs, 64); index += 1) {
+    const irq = await device.irqInfo(index)
+    if (irq.count > 0)
+      irqs.push({ index, name: irqNames[index] ?? String(index), count: irq.count, flags: irq.flags })
+  }
+  const migration = await askMigration(device)
+  return {
+    json: { resettable: info.resettable, flags: info.flags, regions, irqs, migration },
+    text: [
+      facts([
+        ['reset', info.resettable ? 'yes' : 'no: nothing but a close leaves error and resuming'],
+        ['migration', migration.migratable ? migration.protocol : `no: ${migration.reason}`],
+        ['state', migration.state],
+        ['pre-copy', yesNo(migration.preCopy)],
+        ['p2p', yesNo(migration.p2p)],
+        ['data section', migration.dataSection],
+        [
+          'stop-copy size',
+          migration.stopCopyBytes === undefined ? undefined : formatBytes(Number(migration.stopCopyBytes)),
+        ],
+      ]),
+      columns(
+        ['REGION', 'NAME', 'SIZE', 'ACCESS', 'MAPPABLE'],
+        regions.map((region) => [
+          String(region.index),
+          region.name,
+          formatBytes(Number(region.size)),
+          region.flags.filter((flag) => flag !== 'capabilities').join(','),
+          region.mappable
+            .map(({ offset, size }) => `${formatBytes(Number(size))} at 0x${offset.toString(16)}`)
+            .join(', ') || '-',
+        ]),
+      ),
+      ...(irqs.length === 0
+        ? []
+        : [
+            columns(
+              ['IRQ', 'NAME', 'COUNT'],
+              irqs.map((irq) => [String(irq.index), irq.name, String(irq.count)]),
+            ),
+          ]),
+    ].join('\n'),
+  }
+}
+
+async function askMigration(device: MigratableDevice): Promise<MigrationFacts> {
+  try {
+    const migration = await device.migration()
+    const { preCopy, p2p, flags, dataSection } = migration.capabilities
+    const stopCopyBytes = await migration.stopCopySize()
+    return {
+      migratable: true,
+      protocol: migration.protocol,
+      state: await migration.state(),
+      preCopy,
+      p2p,
+      flags: `0x${flags.toString(16)}`,
+      ...(dataSection === undefined ? {} : { dataSection }),
+      ...(stopCopyBytes === undefined ? {} : { stopCopyBytes }),
+    }
+  } catch (error) {
+    if (error instanceof VfioError && error.code === 'ERR_VFIO_NOT_MIGRATABLE') {
+      return { migratable: false, reason: error.message }
+    }
+    throw error
+  }
+}
+
+function yesNo(value: boolean | undefined): string | undefined {
+  return value === undefined ? undefined : value ? 'yes' : 'no'
+}
