@@ -1,5 +1,21 @@
 // SPDX-License-Identifier: MIT
-export { Device, type DeviceInfo } from './device/device.js'
+export {
+  Device,
+  type DeviceIdentity,
+  type DeviceInfo,
+  type IrqInfo,
+  type RegisterWidth,
+} from './device/device.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
 export * from './errors/index.js'
+export type { Chunk, Moved } from './migration/chunk.js'
+export type { LoadOptions, LoadSession } from './migration/load-session.js'
+export { MigratableDevice } from './migration/migratable-device.js'
+export { type MigrateOptions, migrate } from './migration/migrate.js'
+export type { Migration, MigrationCapabilities, TransitionOptions } from './migration/migration.js'
+export type { MigrationReport } from './migration/report.js'
+export type { PreCopySnapshot, SaveOptions, SaveSession, SwitchoverPolicy } from './migration/save-session.js'
+export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
+export { type OpenOptions, openDevice } from './open-device.js'
+export * from './stream/index.js'

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
+
+import { formatMs } from '../quantity.js'
 import { abortReason, exitCodeFor, exitCodes } from './exit-codes.js'
 import { failureJson, failureText, toJsonLine } from './failure.js'
 import { Interrupted, Interruption } from './interruption.js'
 import { Progress } from './progress.js'
-import { formatMs } from './quantity.js'
 
 /** Options that every command has. */
 export interface CommonOptions {

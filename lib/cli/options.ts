@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Options that several commands share, each parsed and checked in one place.
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { parseDuration, parseSize } from '../quantity.js'
 import { exitCodeHelp } from './exit-codes.js'
-import { parseDuration, parseSize } from './quantity.js'
 
 export const recoveryPolicies = ['none', 'previous', 'stop', 'reset'] as const
 export const dataPaths = ['auto', 'mapped', 'trapped'] as const

@@ -3,8 +3,8 @@
 import { VfioError } from '../errors/index.js'
 import { openDevice } from '../index.js'
 import type { MigratableDevice } from '../migration/migratable-device.js'
+import { formatBytes } from '../quantity.js'
 import type { CommandReport } from './command-run.js'
-import { formatBytes } from './quantity.js'
 import { regionName } from './region-digest.js'
 import { columns, facts } from './table.js'
 

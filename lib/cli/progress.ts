@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { formatBytes, formatMs, formatRate } from './quantity.js'
+import { formatBytes, formatMs, formatRate } from '../quantity.js'
 
 export interface ProgressSample {
   /** `pre-copy`, `stop-copy`, `loading`, `verifying`, … */

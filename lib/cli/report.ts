@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What the commands report of devices and what moved between them: for people, and as data.
+
+import { formatBytes, formatMs, formatRate } from '../quantity.js'
 import type { ImageSummary } from '../stream/index.js'
 import type { CommandReport } from './command-run.js'
 import type { Ending } from './ending.js'
-import { formatBytes, formatMs, formatRate } from './quantity.js'
 import type { Phase, Saved } from './saved-device.js'
 import { styled, styledState } from './style.js'
 import { columns, facts } from './table.js'

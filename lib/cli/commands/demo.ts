@@ -24,7 +24,7 @@ async function demo(state: string, context: CommandContext): Promise<number> {
   const [{ exitCodes }, { parseSize }, { UsageError }, { migrationJson, migrationReport }] =
     await Promise.all([
       import('../exit-codes.js'),
-      import('../quantity.js'),
+      import('../../quantity.js'),
       import('../usage-error.js'),
       import('../report.js'),
     ])

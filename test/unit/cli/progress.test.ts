@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest'
 import { Progress } from '../../../lib/cli/progress.js'
-import { formatBytes, formatMs, parseDuration, parseSize } from '../../../lib/cli/quantity.js'
+import { formatBytes, formatMs, parseDuration, parseSize } from '../../../lib/quantity.js'
 
 class Output {
   readonly isTTY: boolean

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+import { binding } from './binding.js'
+import type { DeviceIdentity } from './device/device.js'
+import { parseDeviceSpec } from './device/spec.js'
+import { throwIfAborted, unwrap, VfioError } from './errors/index.js'
+import { MigratableDevice } from './migration/migratable-device.js'
+import type { NativeDevice } from './native-binding.js'
+
+export interface OpenOptions {
+  /**
+   * Leave a device that is found in another state than running as it is, instead of resetting it: for whoever takes over a device in
+   * the middle of a migration. Default false.
+   */
+  readonly keepState?: boolean
+  /** Allow a group without an IOMMU (noiommu): such a device can write to all of the machine's memory. Default false. */
+  readonly allowNoIommu?: boolean
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Opens a device.
+ *
+ * `spec` is a PCI address (`0000:17:00.2`), an mdev UUID, a node (`/dev/vfio/devices/vfio0`), a descriptor that its owner handed to this
+ * process (`fd:3`; duplicated, the original stays open), or a simulated device (`sim:v2,state=64MiB`).
+ *
+ * Opening is not harmless: vfio-pci and every variant driver reset the device on its first open. After that its migration state is read,
+ * and a device that does not run is reset before anything else (some drivers crash when an abandoned load is continued).
+ *
+ * @throws {VfioError} `ERR_VFIO_DEVICE_SPEC`, `ERR_VFIO_NO_SUCH_DEVICE`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_PERMISSION`,
+ *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`
+ * @throws {VfioSystemError} an ioctl failed
+ */
+export async function openDevice(spec: string, options: OpenOptions = {}): Promise<MigratableDevice> {
+  throwIfAborted(options.signal)
+  const { native, identity } = await openNative(spec, options)
+  const device = openedDevice(native, identity)
+  try {
+    if (!options.keepState) await settle(device)
+    throwIfAborted(options.signal)
+  } catch (error) {
+    await device.close()
+    throw error
+  }
+  return device
+}
+
+/** A device over a native handle that was just opened. */
+export function openedDevice(native: NativeDevice, identity: DeviceIdentity): MigratableDevice {
+  return new MigratableDevice(native, identity)
+}
+
+async function openNative(
+  spec: string,
+  options: OpenOptions,
+): Promise<{ native: NativeDevice; identity: DeviceIdentity }> {
+  const parsed = parseDeviceSpec(spec)
+  switch (parsed.kind) {
+    case 'simulated': {
+      const [{ openSimulated }, { parseSimulatedSpec }] = await Promise.all([
+        import('./simulated/open.js'),
+        import('./simulated/spec.js'),
+      ])
+      const native = await openSimulated(parseSimulatedSpec(parsed.spec), spec)
+      return { native, identity: { spec, driver: 'simulated', holds: [] } }
+    }
+    case 'descriptor': {
+      const native = unwrap(await binding().adoptDevice(parsed.fd), spec)
+      return { native, identity: { spec, driver: undefined, holds: [] } }
+    }
+    case 'kernel': {
+      const { openKernelDevice } = await import('./device/kernel/open.js')
+      return openKernelDevice(parsed.name, { ...options, spec })
+    }
+  }
+}
+
+// The state is read, and whatever is not running is reset before any other state change.
+async function settle(device: MigratableDevice): Promise<void> {
+  let state: string
+  try {
+    state = await (await device.migration()).state()
+  } catch (error) {
+    // A device without migration can still be used for everything else.
+    if (error instanceof VfioError && error.code === 'ERR_VFIO_NOT_MIGRATABLE') return
+    throw error
+  }
+  if (state !== 'running') await device.reset()
+}
