@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 import { unwrap } from '../errors/index.js'
 import type { NativeCounters, NativeFrameReader, NativeSink } from '../native-binding.js'
+import type { Children } from './children.js'
 import type { Pumped } from './data-source.js'
 
 /** Where the chunks of a load go: v1 rounds or v2 writes. One call at a time. */
 export class DataSink implements AsyncDisposable {
   readonly #device: string
+  readonly #siblings: Children
   /** @internal */
   readonly native: NativeSink
 
   /** @internal */
-  constructor(device: string, native: NativeSink) {
+  constructor(device: string, native: NativeSink, siblings: Children) {
     this.#device = device
+    this.#siblings = siblings
     this.native = native
   }
 
@@ -41,6 +44,7 @@ export class DataSink implements AsyncDisposable {
   }
 
   async close(): Promise<void> {
+    this.#siblings.delete(this)
     await this.native.close()
   }
 

@@ -7,6 +7,7 @@ import type {
   NativeSource,
   NativeTurn,
 } from '../native-binding.js'
+import type { Children } from './children.js'
 import type { DataSink } from './data-sink.js'
 
 /** One turn of a source: a chunk, or the news that there is none for now (`drained`) or ever (`end`). */
@@ -18,11 +19,13 @@ export type Pumped = NativePumped
 /** Where the chunks of a save come from: v1 rounds or v2 reads. One call at a time. */
 export class DataSource implements AsyncDisposable {
   readonly #device: string
+  readonly #siblings: Children
   readonly #native: NativeSource
 
   /** @internal */
-  constructor(device: string, native: NativeSource) {
+  constructor(device: string, native: NativeSource, siblings: Children) {
     this.#device = device
+    this.#siblings = siblings
     this.#native = native
   }
 
@@ -76,6 +79,7 @@ export class DataSource implements AsyncDisposable {
 
   /** Detaches what is lent and frees the buffers. Idempotent. */
   async close(): Promise<void> {
+    this.#siblings.delete(this)
     await this.#native.close()
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { unwrap } from '../errors/index.js'
 import type { NativePrecopyInfo, NativeSession } from '../native-binding.js'
+import type { Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 
@@ -10,11 +11,13 @@ export type PrecopyInfo = NativePrecopyInfo
 /** A v2 data session: what entering the saving group or `resuming` yields. Owns whatever carries the bytes. */
 export class DeviceSession implements AsyncDisposable {
   readonly #device: string
+  readonly #siblings: Children
   readonly #native: NativeSession
 
   /** @internal Sessions come from `device.setMigrationState()`. */
-  constructor(device: string, native: NativeSession) {
+  constructor(device: string, native: NativeSession, siblings: Children) {
     this.#device = device
+    this.#siblings = siblings
     this.#native = native
   }
 
@@ -28,16 +31,17 @@ export class DeviceSession implements AsyncDisposable {
 
   /** The bytes of a save session. `bufferSize` in bytes. Once per session. */
   source(bufferSize: number): DataSource {
-    return new DataSource(this.#device, this.#native.source(bufferSize))
+    return this.#siblings.add(new DataSource(this.#device, this.#native.source(bufferSize), this.#siblings))
   }
 
   /** Takes the bytes of a load session. `bufferSize` in bytes. Once per session. */
   sink(bufferSize: number): DataSink {
-    return new DataSink(this.#device, this.#native.sink(bufferSize))
+    return this.#siblings.add(new DataSink(this.#device, this.#native.sink(bufferSize), this.#siblings))
   }
 
   /** Closes what carries the bytes; the state of the device stays. Idempotent. */
   async close(): Promise<void> {
+    this.#siblings.delete(this)
     await this.#native.close()
   }
 

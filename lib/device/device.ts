@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { unwrap, VfioError } from '../errors/index.js'
 import type { NativeDevice, NativeIrqInfo, NativeV1Options, RegisterWidth } from '../native-binding.js'
+import { Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 import { DeviceSession } from './device-session.js'
@@ -39,6 +40,7 @@ const DEVICE_FLAGS_RESET = 1 << 0
 export class Device implements AsyncDisposable {
   readonly #native: NativeDevice
   readonly #identity: DeviceIdentity
+  readonly #children = new Children()
   #closing: Promise<void> | undefined
 
   /** @internal Devices come from `openDevice`. */
@@ -99,7 +101,7 @@ export class Device implements AsyncDisposable {
         device: this.spec,
       })
     }
-    return new Region(this.spec, () => this.#open(), info)
+    return new Region(this.spec, () => this.#open(), this.#children, info)
   }
 
   /** Every region that is not empty, in index order. */
@@ -108,7 +110,7 @@ export class Device implements AsyncDisposable {
     const found: Region[] = []
     for (let index = 0; index < regions; index++) {
       const info = await this.regionInfo(index)
-      if (info.size > 0n) found.push(new Region(this.spec, () => this.#open(), info))
+      if (info.size > 0n) found.push(new Region(this.spec, () => this.#open(), this.#children, info))
     }
     return found
   }
@@ -144,7 +146,9 @@ export class Device implements AsyncDisposable {
    */
   async setMigrationState(state: number): Promise<DeviceSession | undefined> {
     const session = unwrap(await this.#open().setMigrationState(state), this.spec)
-    return session === null ? undefined : new DeviceSession(this.spec, session)
+    return session === null
+      ? undefined
+      : this.#children.add(new DeviceSession(this.spec, session, this.#children))
   }
 
   /** v2: `VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`, an estimate in bytes. */
@@ -164,21 +168,25 @@ export class Device implements AsyncDisposable {
 
   /** v1: save rounds over the migration region. */
   v1Source(regionIndex: number, options: NativeV1Options): DataSource {
-    return new DataSource(this.spec, this.#open().v1Source(regionIndex, options))
+    return this.#children.add(
+      new DataSource(this.spec, this.#open().v1Source(regionIndex, options), this.#children),
+    )
   }
 
   /** v1: load rounds over the migration region. */
   v1Sink(regionIndex: number, options: NativeV1Options): DataSink {
-    return new DataSink(this.spec, this.#open().v1Sink(regionIndex, options))
+    return this.#children.add(
+      new DataSink(this.spec, this.#open().v1Sink(regionIndex, options), this.#children),
+    )
   }
 
   /**
-   * Closes the device, then what it holds (group, container). Idempotent. Settles when every call in progress has returned: an ioctl
+   * Closes what was opened through the device (sessions, mappings), the device, then what it holds (group, container). Idempotent. Settles when every call in progress has returned: an ioctl
    * cannot be interrupted. A real driver resets the device when its last holder closes it.
    */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await this.#native.close()
+      await Promise.all([this.#native.close(), this.#children.close()])
       for (const held of this.#identity.holds) await held[Symbol.asyncDispose]()
     })()
     return this.#closing

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { NativeMapping } from '../native-binding.js'
+import type { Children } from './children.js'
 
 /**
  * Device memory mapped into this process. {@link buffer} is a view of the device itself, not a copy: it is detached by {@link close}, and
@@ -7,10 +8,12 @@ import type { NativeMapping } from '../native-binding.js'
  */
 export class RegionMapping implements AsyncDisposable {
   readonly #native: NativeMapping
+  readonly #siblings: Children
 
   /** @internal Mappings come from `region.map()`. */
-  constructor(native: NativeMapping) {
+  constructor(native: NativeMapping, siblings: Children) {
     this.#native = native
+    this.#siblings = siblings
   }
 
   /** In bytes. */
@@ -25,6 +28,7 @@ export class RegionMapping implements AsyncDisposable {
 
   /** Detaches the buffer and unmaps. Idempotent. */
   async close(): Promise<void> {
+    this.#siblings.delete(this)
     await this.#native.close()
   }
 

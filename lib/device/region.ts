@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { unwrap, VfioError } from '../errors/index.js'
 import type { NativeDevice, NativeRegionInfo, RegisterWidth } from '../native-binding.js'
+import type { Children } from './children.js'
 import { RegionMapping } from './region-mapping.js'
 
 /** `struct vfio_region_info` and what its capability chain said, checked. Sizes and offsets in bytes. */
@@ -16,11 +17,13 @@ const MAX_READ = 1 << 30
 export class Region {
   readonly #device: string
   readonly #native: () => NativeDevice
+  readonly #siblings: Children
   readonly info: RegionInfo
 
   /** @internal Regions come from `device.region()`. */
-  constructor(device: string, native: () => NativeDevice, info: RegionInfo) {
+  constructor(device: string, native: () => NativeDevice, siblings: Children, info: RegionInfo) {
     this.#device = device
+    this.#siblings = siblings
     this.#native = native
     this.info = info
   }
@@ -86,9 +89,8 @@ export class Region {
     protection: 'read' | 'write' | 'read-write' = 'read-write',
   ): Promise<RegionMapping> {
     const at = this.#checked(offset, length, 1)
-    return new RegionMapping(
-      unwrap(await this.#native().map(this.index, at, BigInt(length), protection), this.#device),
-    )
+    const mapping = unwrap(await this.#native().map(this.index, at, BigInt(length), protection), this.#device)
+    return this.#siblings.add(new RegionMapping(mapping, this.#siblings))
   }
 
   #checked(offset: number | bigint, length: number | bigint, alignment: number): bigint {
