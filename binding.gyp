@@ -25,7 +25,8 @@
         'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fvisibility-inlines-hidden'],
         # Node's own flags come with an older or newer standard, depending on its version.
         'cflags_cc!': ['-std=gnu++14', '-std=gnu++17', '-std=gnu++20', '-fexceptions'],
-        'ldflags': ['-pthread', '-Wl,--exclude-libs,ALL'],
+        # nodelete: when the last Worker that uses the addon ends, Node unloads it, while lanes may still be inside a driver.
+        'ldflags': ['-pthread', '-Wl,--exclude-libs,ALL', '-Wl,-z,nodelete'],
         'configurations': {
           'Release': {'cflags': ['-O2'], 'cflags!': ['-O3']},
           'Debug': {'cflags': ['-O0', '-g']},
