@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "crc32.h"
+#include "core/integrity/crc32.h"
 
-#include "crc32_arm64.h"
-#include "crc32_tables.h"
-#include "crc32_x86.h"
+#include "core/integrity/crc32_arm64.h"
+#include "core/integrity/crc32_tables.h"
+#include "core/integrity/crc32_x86.h"
 
 namespace vfm {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "crc32_arm64.h"
+#include "core/integrity/crc32_arm64.h"
 
 #if defined(__aarch64__)
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "crc32_tables.h"
+#include "core/integrity/crc32_tables.h"
 
 namespace vfm::integrity {
 namespace {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "crc32_x86.h"
+#include "core/integrity/crc32_x86.h"
 
 #if defined(__x86_64__)
 
 #include <immintrin.h>
 
-#include "crc32_tables.h"
+#include "core/integrity/crc32_tables.h"
 
 #define VFM_PCLMUL __attribute__((target("pclmul,sse4.1")))
 #define VFM_VPCLMUL __attribute__((target("vpclmulqdq,pclmul,avx2")))

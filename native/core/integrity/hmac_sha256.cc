@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "hmac_sha256.h"
+#include "core/integrity/hmac_sha256.h"
 
 #include <algorithm>
 

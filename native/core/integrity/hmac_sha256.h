@@ -2,7 +2,7 @@
 // HMAC with SHA-256 (RFC 2104, FIPS 198-1).
 #pragma once
 
-#include "sha256.h"
+#include "core/integrity/sha256.h"
 
 namespace vfm {
 

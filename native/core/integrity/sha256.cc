@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "sha256.h"
+#include "core/integrity/sha256.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "sha256_rounds.h"
-#include "sha256_x86.h"
+#include "core/integrity/sha256_rounds.h"
+#include "core/integrity/sha256_x86.h"
 
 namespace vfm {
 namespace {

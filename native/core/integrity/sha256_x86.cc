@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "sha256_x86.h"
+#include "core/integrity/sha256_x86.h"
 
 #if defined(__x86_64__)
 
 #include <cpuid.h>
 #include <immintrin.h>
 
-#include "sha256_rounds.h"
+#include "core/integrity/sha256_rounds.h"
 
 #define VFM_SHA __attribute__((target("sha,sse4.1,ssse3")))
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "cancellation.h"
+#include "core/io/cancellation.h"
 
 #include <sys/eventfd.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "channel.h"
+#include "core/io/channel.h"
 
 #include <fcntl.h>
 #include <limits.h>

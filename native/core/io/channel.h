@@ -4,9 +4,9 @@
 
 #include <poll.h>
 
-#include "cancellation.h"
 #include "core/base/result.h"
 #include "core/base/unique_fd.h"
+#include "core/io/cancellation.h"
 
 namespace vfm {
 

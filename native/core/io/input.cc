@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "input.h"
+#include "core/io/input.h"
 
 #include <sys/socket.h>
 

@@ -2,9 +2,9 @@
 // Reads a stream of bytes from a borrowed descriptor.
 #pragma once
 
-#include "cancellation.h"
-#include "channel.h"
 #include "core/base/span.h"
+#include "core/io/cancellation.h"
+#include "core/io/channel.h"
 
 namespace vfm {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "output.h"
+#include "core/io/output.h"
 
 #include <signal.h>
 #include <sys/socket.h>

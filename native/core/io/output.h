@@ -4,9 +4,9 @@
 
 #include <sys/uio.h>
 
-#include "cancellation.h"
-#include "channel.h"
 #include "core/base/span.h"
+#include "core/io/cancellation.h"
+#include "core/io/channel.h"
 
 namespace vfm {
 

@@ -143,6 +143,46 @@ TEST_CASE("a frame from another stream with the right number is refused") {
   }
 }
 
+TEST_CASE("each field of the end record is checked by itself") {
+  for (const StreamIntegrity integrity : {StreamIntegrity::kChecksums, StreamIntegrity::kDigests}) {
+    const Buffer whole = sample(integrity);
+    const auto frames = framesOf(whole, integrity);
+    const auto edited = [&](auto edit) { return sealed(whole, frames, integrity, edit); };
+    REQUIRE(edited([](EndRecord&) {}) == whole);
+    CHECK(refusal(edited([](EndRecord& record) { ++record.frames; })) == Reason::kCorrupt);
+    CHECK(refusal(edited([](EndRecord& record) { --record.length; })) == Reason::kCorrupt);
+    CHECK(refusal(edited([](EndRecord& record) { ++record.payloadBytes; })) == Reason::kCorrupt);
+    CHECK(refusal(edited([](EndRecord& record) { record.headers[31] ^= 1; })) == Reason::kCorrupt);
+    if (integrity == StreamIntegrity::kChecksums) continue;
+    CHECK(refusal(edited([](EndRecord& record) { record.digests[0] ^= 1; })) == Reason::kCorrupt);
+  }
+}
+
+TEST_CASE("each check of a frame holds by itself, under an end record that fits the wrong frame") {
+  for (const StreamIntegrity integrity : {StreamIntegrity::kChecksums, StreamIntegrity::kDigests}) {
+    const Buffer whole = sample(integrity);
+    const auto edited = [&](size_t which, auto edit) {
+      auto frames = framesOf(whole, integrity);
+      FrameHeader header = headerOf(frames[which]);
+      edit(header, frames[which]);
+      setHeader(frames[which], header);
+      return sealed(whole, frames, integrity);
+    };
+    REQUIRE(edited(2, [](FrameHeader&, Buffer&) {}) == whole);
+    CHECK(refusal(edited(2, [](FrameHeader& header, Buffer&) { ++header.sequence; })) == Reason::kCorrupt);
+    CHECK(refusal(edited(2, [](FrameHeader& header, Buffer&) { header.sequence |= uint64_t{1} << 63; })) ==
+          Reason::kCorrupt);
+    CHECK(refusal(edited(8, [](FrameHeader& header, Buffer&) { header.sequence = 0; })) == Reason::kCorrupt);
+    CHECK(refusal(edited(2, [](FrameHeader& header, Buffer&) { header.crc ^= 1; })) == Reason::kCorrupt);
+    CHECK(refusal(edited(0, [](FrameHeader& header, Buffer&) { header.section = 1; })) == Reason::kMalformed);
+    CHECK(refusal(edited(8, [](FrameHeader& header, Buffer&) { header.section = 1; })) == Reason::kMalformed);
+    if (integrity == StreamIntegrity::kChecksums) continue;
+    const Reading reading = readBack(edited(2, [](FrameHeader&, Buffer& frame) { frame.back() ^= 1; }));
+    CHECK(reading.failure->reason == Reason::kCorrupt);
+    CHECK(reading.events.size() == 2);  // found with the frame, not only at the end
+  }
+}
+
 TEST_CASE("without the key nobody can make or change a stream that a reader with a key accepts") {
   const Buffer whole = sample(StreamIntegrity::kKeyed);
   ReaderOptions keyed = readerFor(StreamIntegrity::kKeyed);
@@ -282,11 +322,15 @@ TEST_CASE("the number of open sections is bounded") {
   const Buffer most = sections(FrameOrder::kMaxOpenSections);
   CHECK(readBack(most).finished);
   frames = framesOf(most, StreamIntegrity::kChecksums);
-  Buffer another = frames[FrameOrder::kMaxOpenSections];
-  FrameHeader header = headerOf(another);
-  ++header.section;
-  setHeader(another, header);
-  frames.insert(frames.begin() + FrameOrder::kMaxOpenSections + 1, another);
+  const auto one_more = [](Buffer frame) {
+    FrameHeader header = headerOf(frame);
+    ++header.section;
+    setHeader(frame, header);
+    return frame;
+  };
+  frames.insert(frames.end() - 1, one_more(frames[frames.size() - 2]));
+  frames.insert(frames.begin() + FrameOrder::kMaxOpenSections + 1,
+                one_more(frames[FrameOrder::kMaxOpenSections]));
   CHECK(refusal(repaired(most, frames, StreamIntegrity::kChecksums)) == Reason::kMalformed);
 }
 

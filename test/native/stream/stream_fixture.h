@@ -143,45 +143,59 @@ inline void setHeader(Buffer& frame, const FrameHeader& header) {
   std::copy(bytes.begin(), bytes.end(), frame.begin());
 }
 
-// Everything an author of streams could compute without the key, computed anew: sequence, checksums, digests,
-// counts.
-inline Buffer repaired(const Buffer& content, std::vector<Buffer> frames, StreamIntegrity integrity) {
+// The frames as they are, under an end record that fits them as far as its author can do without the key;
+// `edit` has the last word on the record.
+template <typename Edit>
+Buffer sealed(const Buffer& content, std::vector<Buffer> frames, StreamIntegrity integrity, Edit edit) {
   const bool digests = integrity != StreamIntegrity::kChecksums;
-  const size_t end_size = EndRecord::sizeFor(integrity);
+  const size_t size = EndRecord::sizeFor(integrity);
   Sha256 headers;
   Sha256 all_digests;
   headers.update({content.data(), Preamble::kSize});
   EndRecord record;
-  uint64_t length = Preamble::kSize;
+  record.length = Preamble::kSize;
+  for (Buffer& frame : frames) {
+    FrameHeader header = headerOf(frame);
+    record.length += frame.size();
+    if (!header.is(FrameType::kEnd)) {
+      if (digests) all_digests.update({&frame[frame.size() - 32], 32});
+      headers.update({frame.data(), FrameHeader::kSize});
+      ++record.frames;
+      if (header.is(FrameType::kData)) record.payloadBytes += header.length;
+      continue;
+    }
+    record.headers = headers.finish();
+    if (digests) record.digests = all_digests.finish();
+    edit(record);
+    const auto bytes = record.encode(integrity);
+    std::copy(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(size),
+              frame.begin() + FrameHeader::kSize);
+    header.crc = crc32(0, {frame.data() + FrameHeader::kSize, size});
+    setHeader(frame, header);
+  }
+  return joined(content, frames);
+}
+
+inline Buffer sealed(const Buffer& content, std::vector<Buffer> frames, StreamIntegrity integrity) {
+  return sealed(content, std::move(frames), integrity, [](EndRecord&) {});
+}
+
+// Everything an author of streams could compute without the key, computed anew: sequence, checksums, digests,
+// counts.
+inline Buffer repaired(const Buffer& content, std::vector<Buffer> frames, StreamIntegrity integrity) {
   for (size_t i = 0; i < frames.size(); ++i) {
     Buffer& frame = frames[i];
     FrameHeader header = headerOf(frame);
     header.sequence = i;
-    if (!header.is(FrameType::kEnd)) {
-      const ConstBytes payload{frame.data() + FrameHeader::kSize, static_cast<size_t>(header.length)};
-      header.crc = crc32(0, payload);
-      if (digests) {
-        const Sha256Digest digest = Sha256::of(payload);
-        std::copy(digest.begin(), digest.end(), frame.end() - 32);
-        all_digests.update({digest.data(), digest.size()});
-      }
-      setHeader(frame, header);
-      headers.update({frame.data(), FrameHeader::kSize});
-      ++record.frames;
-      if (header.is(FrameType::kData)) record.payloadBytes += header.length;
-    } else {
-      record.length = length + FrameHeader::kSize + end_size;
-      record.headers = headers.finish();
-      if (digests) record.digests = all_digests.finish();
-      const auto bytes = record.encode(integrity);
-      std::copy(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(end_size),
-                frame.begin() + FrameHeader::kSize);
-      header.crc = crc32(0, {frame.data() + FrameHeader::kSize, end_size});
-      setHeader(frame, header);
+    const ConstBytes payload{frame.data() + FrameHeader::kSize, static_cast<size_t>(header.length)};
+    header.crc = crc32(0, payload);
+    setHeader(frame, header);
+    if (integrity != StreamIntegrity::kChecksums && !header.is(FrameType::kEnd)) {
+      const Sha256Digest digest = Sha256::of(payload);
+      std::copy(digest.begin(), digest.end(), frame.end() - 32);
     }
-    length += frame.size();
   }
-  return joined(content, frames);
+  return sealed(content, std::move(frames), integrity);
 }
 
 inline const Buffer kKey = {'a', ' ', 's', 'e', 'c', 'r', 'e', 't'};
