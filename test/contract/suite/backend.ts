@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+import type { MigratableDevice, MigrationState, TargetState } from '../../../lib/index.js'
+
+/** Where the devices of a run of the contract suite come from. */
+export interface Backend {
+  readonly name: string
+  readonly protocol: 'v1' | 'v2'
+  /** A device that is running and that nobody else uses. The test closes it. */
+  open(): Promise<MigratableDevice>
+  /** Whether its registers and memory are those of docs/test-device.md. */
+  readonly isTestDevice: boolean
+  readonly preCopy: boolean
+  readonly p2p: boolean
+}
+
+export type { MigrationState, TargetState }

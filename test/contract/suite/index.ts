@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+import { describe } from 'vitest'
+import type { Backend } from './backend.js'
+import { contentsContract } from './contents.js'
+import { refusalsContract, sessionsContract } from './sessions.js'
+import { statesContract } from './states.js'
+
+export type { Backend } from './backend.js'
+
+/** What any device must do, wherever it lives. */
+export function deviceContract(backend: Backend): void {
+  describe(backend.name, () => {
+    describe('states', () => statesContract(backend))
+    describe('sessions', () => sessionsContract(backend))
+    if (backend.isTestDevice) {
+      describe('contents', () => contentsContract(backend))
+      describe('refusals', () => refusalsContract(backend))
+    }
+  })
+}
