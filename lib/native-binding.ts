@@ -279,18 +279,36 @@ export interface NativeSimulatedDelay {
   readonly milliseconds: number
 }
 
+/** `/dev/vfio/vfio`. */
 export interface NativeContainer {
+  /** -1 once closed. */
+  readonly descriptor: number
+  /** The IOMMU type that is set: `VFIO_TYPE1v2_IOMMU` and so on. */
+  readonly iommu: number | null
   apiVersion(): Promise<Outcome<number>>
   checkExtension(extension: number): Promise<Outcome<number>>
-  setIommu(type: number): Promise<Outcome<null>>
+  setIommu(type: number, allowNoIommu: boolean): Promise<Outcome<null>>
+  /** The descriptor goes with the last group that is in the container. */
   close(): Promise<null>
 }
 
+export interface NativeGroupStatus {
+  readonly viable: boolean
+  readonly containerSet: boolean
+}
+
+/** `/dev/vfio/N`: one descriptor in the process, however many handles. */
 export interface NativeGroup {
-  status(): Promise<Outcome<number>>
+  /** -1 once closed. */
+  readonly descriptor: number
+  status(): Promise<Outcome<NativeGroupStatus>>
   setContainer(container: NativeContainer): Promise<Outcome<null>>
   unsetContainer(): Promise<Outcome<null>>
+  /** In `container` (null: the one it is in, or a new one), and that with the best IOMMU it has. */
+  prepare(container: NativeContainer | null, allowNoIommu: boolean): Promise<Outcome<null>>
+  /** The device holds its group, and that its container. */
   device(name: string): Promise<Outcome<NativeDevice>>
+  /** The descriptor goes with the last handle and the last device. */
   close(): Promise<null>
 }
 
@@ -299,10 +317,11 @@ export interface NativeBinding {
   /** The uAPI numbers that native/uapi declares, by the kernel's names. */
   readonly constants: Readonly<Record<string, number | bigint>>
   openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
-  openContainer(path: string): Promise<Outcome<NativeContainer>>
-  openGroup(path: string): Promise<Outcome<NativeGroup>>
-  /** Takes a duplicate of `fd`, after making sure that it is a VFIO device. */
-  adoptDevice(fd: number): Promise<Outcome<NativeDevice>>
+  openContainer(): Promise<Outcome<NativeContainer>>
+  /** `noIommuNode`: `/dev/vfio/noiommu-N`, refused unless `allowNoIommu`. */
+  openGroup(number: number, noIommuNode: boolean, allowNoIommu: boolean): Promise<Outcome<NativeGroup>>
+  /** Makes sure that `fd` is a VFIO device, then takes a duplicate; with `takeOver` it closes `fd` on success. */
+  adoptDevice(fd: number, takeOver: boolean): Promise<Outcome<NativeDevice>>
   frameWriter(fd: number, options: NativeFrameWriterOptions): Outcome<NativeFrameWriter>
   frameReader(fd: number, options: NativeFrameReaderOptions): Outcome<NativeFrameReader>
 }

@@ -4,9 +4,11 @@
 #include <napi.h>
 
 #include "binding/constants.h"
+#include "binding/container_handle.h"
 #include "binding/device_handle.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
+#include "binding/group_handle.h"
 #include "binding/mapping_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
@@ -28,9 +30,14 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<MappingHandle>(env);
   define<FrameWriterHandle>(env);
   define<FrameReaderHandle>(env);
+  define<ContainerHandle>(env);
+  define<GroupHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
+  exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
+  exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
+  exports.Set("adoptDevice", Napi::Function::New(env, &adoptDevice, "adoptDevice"));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;

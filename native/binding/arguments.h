@@ -38,6 +38,10 @@ class Arguments {
     if (!info_[index].IsString()) return bad<std::string>(index, "a string");
     return info_[index].As<Napi::String>().Utf8Value();
   }
+  bool flag(size_t index) {
+    if (!info_[index].IsBoolean()) return bad<bool>(index, "a boolean");
+    return info_[index].As<Napi::Boolean>().Value();
+  }
   Napi::TypedArrayOf<uint8_t> bytes(size_t index) {
     if (!info_[index].IsTypedArray() ||
         info_[index].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {

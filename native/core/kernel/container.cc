@@ -15,14 +15,22 @@ Result<std::shared_ptr<Container>> Container::open(Sys& sys) {
   if (fd < 0) return Failure::system(-fd, "open", kPath);
   Descriptor descriptor(sys, fd);
 
-  const int version = retryInterrupted([&] { return sys.ioctl(fd, uapi::kVfioGetApiVersion, uint64_t{0}); });
-  if (version < 0) return ioctlFailure(version, "VFIO_GET_API_VERSION");
-  if (version != uapi::kVfioApiVersion) {
+  auto container = std::make_shared<Container>(sys, std::move(descriptor));
+  auto version = container->apiVersion();
+  if (!version) return std::move(version).failure();
+  if (*version != uapi::kVfioApiVersion) {
     return Failure::because(
         Reason::kVersion, "VFIO_GET_API_VERSION",
-        "expected " + std::to_string(uapi::kVfioApiVersion) + ", found " + std::to_string(version));
+        "expected " + std::to_string(uapi::kVfioApiVersion) + ", found " + std::to_string(*version));
   }
-  return std::make_shared<Container>(sys, std::move(descriptor));
+  return container;
+}
+
+Result<uint32_t> Container::apiVersion() {
+  const int version =
+      retryInterrupted([&] { return sys_.ioctl(fd_.get(), uapi::kVfioGetApiVersion, uint64_t{0}); });
+  if (version < 0) return ioctlFailure(version, "VFIO_GET_API_VERSION");
+  return static_cast<uint32_t>(version);
 }
 
 Result<uint32_t> Container::checkExtension(uint32_t extension) {

@@ -28,6 +28,9 @@ class Container {
 
   int descriptor() const { return fd_.get(); }  // borrowed
 
+  // VFIO_GET_API_VERSION. open() has seen to it that this is 0.
+  Result<uint32_t> apiVersion();
+
   // VFIO_CHECK_EXTENSION: 0 means no. Before an IOMMU is set it answers for any driver of the machine,
   // afterwards for the one that was set.
   Result<uint32_t> checkExtension(uint32_t extension);

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "binding/group_handle.h"
+
+#include <optional>
+
+#include "binding/arguments.h"
+#include "binding/container_handle.h"
+#include "binding/device_handle.h"
+#include "core/kernel/adopt.h"
+#include "core/kernel/kernel_device.h"
+
+namespace vfm::binding {
+namespace {
+
+// Nothing, with a TypeError pending, when the value is no open container.
+std::shared_ptr<kernel::Container> containerOf(Napi::Env env, Napi::Value value) {
+  const Napi::Function type = Runtime::of(env).classOf(ContainerHandle::kName).Value();
+  if (value.IsObject() && value.As<Napi::Object>().InstanceOf(type)) {
+    auto* handle = Napi::ObjectWrap<ContainerHandle>::Unwrap(value.As<Napi::Object>());
+    if (handle != nullptr && handle->container()) return handle->container();
+  }
+  if (!env.IsExceptionPending()) {
+    Napi::TypeError::New(env, "an open container is needed").ThrowAsJavaScriptException();
+  }
+  return nullptr;
+}
+
+kernel::NoIommu noIommuOf(bool allowed) {
+  return allowed ? kernel::NoIommu::kAllow : kernel::NoIommu::kRefuse;
+}
+
+Napi::Value deviceOf(Napi::Env env, std::shared_ptr<kernel::KernelDevice> device) {
+  return make<DeviceHandle>(env, {std::move(device)});
+}
+
+}  // namespace
+
+Napi::Function GroupHandle::classDefinition(Napi::Env env) {
+  return DefineClass(
+      env, kName,
+      {InstanceAccessor<&GroupHandle::descriptor>("descriptor"),
+       InstanceMethod<&GroupHandle::status>("status"),
+       InstanceMethod<&GroupHandle::setContainer>("setContainer"),
+       InstanceMethod<&GroupHandle::unsetContainer>("unsetContainer"),
+       InstanceMethod<&GroupHandle::prepare>("prepare"), InstanceMethod<&GroupHandle::device>("device"),
+       InstanceMethod<&GroupHandle::close>("close")});
+}
+
+GroupHandle::GroupHandle(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<GroupHandle>(info), lane_("vfm:group") {
+  group_ = takeInit<Init>(info).group;
+}
+
+template <typename T, typename Work, typename Convert>
+Napi::Value GroupHandle::call(Napi::Env env, const char* what, Work work, Convert convert) {
+  if (!group_) return failed(env, closed(what));
+  Ref();
+  return Runtime::of(env).run<T>(
+      env, lane_, [group = group_, work = std::move(work)] { return work(group); }, std::move(convert),
+      [this](Napi::Env) { Unref(); });
+}
+
+template <typename Work>
+Napi::Value GroupHandle::callForStatus(Napi::Env env, const char* what, Work work) {
+  return call<std::nullptr_t>(
+      env, what,
+      [work = std::move(work)](const std::shared_ptr<kernel::Group>& group) -> Result<std::nullptr_t> {
+        Status status = work(*group);
+        if (!status) return std::move(status).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
+}
+
+Napi::Value GroupHandle::descriptor(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), group_ ? group_->descriptor() : -1);
+}
+
+Napi::Value GroupHandle::status(const Napi::CallbackInfo& info) {
+  return call<kernel::GroupStatus>(
+      info.Env(), "VFIO_GROUP_GET_STATUS",
+      [](const std::shared_ptr<kernel::Group>& group) { return group->status(); },
+      [](Napi::Env env, const kernel::GroupStatus& status) -> Napi::Value {
+        Napi::Object object = Napi::Object::New(env);
+        object.Set("viable", status.viable);
+        object.Set("containerSet", status.containerSet);
+        return object;
+      });
+}
+
+Napi::Value GroupHandle::setContainer(const Napi::CallbackInfo& info) {
+  auto container = containerOf(info.Env(), info[0]);
+  if (!container) return info.Env().Undefined();
+  return callForStatus(
+      info.Env(), "VFIO_GROUP_SET_CONTAINER",
+      [container = std::move(container)](kernel::Group& group) { return group.setContainer(container); });
+}
+
+Napi::Value GroupHandle::unsetContainer(const Napi::CallbackInfo& info) {
+  return callForStatus(info.Env(), "VFIO_GROUP_UNSET_CONTAINER",
+                       [](kernel::Group& group) { return group.unsetContainer(); });
+}
+
+Napi::Value GroupHandle::prepare(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const kernel::NoIommu noIommu = noIommuOf(arguments.flag(1));
+  if (!arguments.ok()) return info.Env().Undefined();
+  std::shared_ptr<kernel::Container> container;
+  if (!info[0].IsNull()) {
+    container = containerOf(info.Env(), info[0]);
+    if (!container) return info.Env().Undefined();
+  }
+  return callForStatus(info.Env(), "VFIO_GROUP_SET_CONTAINER",
+                       [container = std::move(container), noIommu](kernel::Group& group) {
+                         return group.prepare(container, noIommu);
+                       });
+}
+
+Napi::Value GroupHandle::device(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::string name = arguments.text(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  using Opened = std::shared_ptr<kernel::KernelDevice>;
+  return call<Opened>(
+      info.Env(), "VFIO_GROUP_GET_DEVICE_FD",
+      [name = std::move(name)](const std::shared_ptr<kernel::Group>& group) -> Result<Opened> {
+        auto descriptor = group->deviceDescriptor(name);
+        if (!descriptor) return std::move(descriptor).failure();
+        return std::make_shared<kernel::KernelDevice>(std::make_shared<kernel::DeviceHandle>(
+            kernel::Sys::real(), group, std::move(descriptor).value()));
+      },
+      deviceOf);
+}
+
+Napi::Value GroupHandle::close(const Napi::CallbackInfo& info) {
+  Ref();
+  return Runtime::of(info.Env())
+      .run<std::nullptr_t>(
+          info.Env(), lane_,
+          [group = std::move(group_)]() mutable -> Result<std::nullptr_t> {
+            group.reset();
+            return nullptr;
+          },
+          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+}
+
+Napi::Value openGroup(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t number = arguments.number(0);
+  const bool noIommuNode = arguments.flag(1);
+  const kernel::NoIommu noIommu = noIommuOf(arguments.flag(2));
+  if (!arguments.ok()) return info.Env().Undefined();
+  Lane lane("vfm:open");  // what is posted is done, also after the lane is gone
+  return Runtime::of(info.Env())
+      .run<std::shared_ptr<kernel::Group>>(
+          info.Env(), lane,
+          [=] {
+            return kernel::Group::open(kernel::Sys::real(), kernel::GroupName{number, noIommuNode}, noIommu);
+          },
+          [](Napi::Env env, std::shared_ptr<kernel::Group> group) -> Napi::Value {
+            return make<GroupHandle>(env, {std::move(group)});
+          });
+}
+
+Napi::Value adoptDevice(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.integer(0);
+  const auto adoption = arguments.flag(1) ? kernel::Adoption::kTakeOver : kernel::Adoption::kDuplicate;
+  if (!arguments.ok()) return info.Env().Undefined();
+  Lane lane("vfm:open");
+  return Runtime::of(info.Env())
+      .run<std::shared_ptr<kernel::KernelDevice>>(
+          info.Env(), lane, [=] { return kernel::adoptDevice(kernel::Sys::real(), fd, adoption); }, deviceOf);
+}
+
+}  // namespace vfm::binding
