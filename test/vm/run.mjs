@@ -95,6 +95,7 @@ function kernelCommandLine(options) {
     'mitigations=off',
     'nokaslr',
     'log_buf_len=4M',
+    'printk.time=1',
   ]
   if (options.append) words.push(options.append)
   return words.join(' ')
