@@ -23,22 +23,17 @@ export async function buildOnce(name, build) {
   const release = await lock(join(root, `${name}.lock`))
   try {
     if (existsSync(final)) return final
-    const partial = `${final}.partial`
-    rmSync(partial, { recursive: true, force: true })
+    // Left by builders that were killed. A name of our own keeps whatever such a builder left running out of this build.
+    for (const entry of readdirSync(root)) {
+      if (entry.startsWith(`${name}.partial-`)) rmSync(join(root, entry), { recursive: true, force: true })
+    }
+    const partial = `${final}.partial-${process.pid}`
     mkdirSync(partial)
     await build(partial)
     renameSync(partial, final)
     return final
   } finally {
     await release()
-  }
-}
-
-/** Removes the cache entries that start with `prefix` and are not `keep`, nor locked or half built by somebody. */
-export function dropOthers(prefix, keep) {
-  for (const entry of readdirSync(cacheRoot())) {
-    if (!entry.startsWith(prefix) || entry === keep || /\.(lock|partial)$/.test(entry)) continue
-    rmSync(join(cacheRoot(), entry), { recursive: true, force: true })
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the guest gets in its initramfs: its scripts, and what they are told about this run.
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const passed = /^(PATH|HOME|LANG|LC_\w+|CI|FORCE_COLOR|NO_COLOR|TZ|NODE_\w+|UV_\w+|VITEST_\w+|VFIO_\w+)$/
@@ -20,6 +20,8 @@ export function guestFiles({ options, kernel, modules, token, checkout }) {
   for (const [name, value] of options.env) variables.set(name, value)
   const environment = [...variables].map(([name, value]) => `export ${name}=${quote(value)}\n`).join('')
   const early = kernel.earlyModules ?? []
+  // node_modules may be a link to somewhere else.
+  const linked = [join(checkout, 'node_modules')].filter(existsSync).map((path) => realpathSync(path))
 
   const text = (path, data, mode = 0o644) => ({ path, data, mode })
   const script = (path, file) => text(path, readFileSync(here(file)), 0o755)
@@ -37,7 +39,7 @@ export function guestFiles({ options, kernel, modules, token, checkout }) {
     text('vm/early-modules', early.map((path) => `${basename(path)}\n`).join('')),
     text(
       'vm/keep',
-      shadowed([checkout, directory, ...modules.map(dirname)])
+      shadowed([checkout, directory, ...linked, ...modules.map(dirname)])
         .map((path) => `${path}\n`)
         .join(''),
     ),

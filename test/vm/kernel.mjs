@@ -63,12 +63,20 @@ async function build(key, directory, log) {
     directory,
     `${availableParallelism()}`,
   ]
-  const child = spawn('sh', args, { stdio: ['ignore', fd, fd] })
+  const child = spawn('sh', args, { stdio: ['ignore', fd, fd], detached: true })
   closeSync(fd)
+  // The compilers must not go on without us.
+  const stop = () => {
+    process.kill(-child.pid, 'SIGTERM')
+    process.exit(1)
+  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of signals) process.once(signal, stop)
   const code = await new Promise((done, fail) => {
     child.once('error', fail)
     child.once('close', done)
   })
+  for (const signal of signals) process.off(signal, stop)
   if (code !== 0) {
     const tail = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-30).join('\n')
     throw new Error(`the kernel build failed (${code}); the end of ${logFile}:\n${tail}`)

@@ -85,7 +85,8 @@ async function runMachine(options, kernel, modules, directory) {
   return verdict({ machine, code, dmesg, sinks, options })
 }
 
-// loglevel 5 lets warnings through to the console, which must be seen even if the guest does not live to send its log.
+// loglevel 5 lets warnings through to the console, which must be seen even if the guest does not live to send its log. no_timer_check:
+// an emulated timer on a busy host comes too late for the kernel's check, which panics.
 function kernelCommandLine(options) {
   const words = [
     'console=ttyS0',
@@ -94,7 +95,9 @@ function kernelCommandLine(options) {
     'oops=panic',
     'mitigations=off',
     'nokaslr',
+    'no_timer_check',
     'log_buf_len=4M',
+    'printk.time=1',
   ]
   if (options.append) words.push(options.append)
   return words.join(' ')
