@@ -17,16 +17,11 @@
 
 #include "core/base/result.h"
 #include "core/device/session.h"
+#include "uapi/migration_v2.h"
 
 namespace vfm {
 
 namespace stream_end {
-// enum vfio_device_mig_state of linux/vfio.h.
-constexpr uint32_t kStopCopy = 3;
-constexpr uint32_t kPreCopy = 6;
-constexpr uint32_t kPreCopyP2p = 7;
-constexpr uint32_t kHighestKnown = 7;
-
 inline bool isErrno(const Result<size_t>& read, int error) {
   return !read.ok() && read.failure().reason == Reason::kSystem && read.failure().error == error;
 }
@@ -64,12 +59,13 @@ Result<ReadOutcome> readStream(ReadOnce&& readOnce, SampleState&& sampleState) {
 
   Result<uint32_t> state = sampleState();
   if (!state.ok()) return std::move(state).failure();
-  bool preCopy = *state == rules::kPreCopy || *state == rules::kPreCopyP2p || *state > rules::kHighestKnown;
+  bool preCopy = *state == uapi::kVfioDeviceStatePreCopy || *state == uapi::kVfioDeviceStatePreCopyP2p ||
+                 *state >= uapi::kVfioDeviceStateNr;
   if (preCopy) return ReadOutcome{Progress::kDrained, 0};
 
   Result<size_t> second = readPatiently();
   if (!rules::isSilent(second)) return settled(second);
-  if (*state != rules::kStopCopy) {
+  if (*state != uapi::kVfioDeviceStateStopCopy) {
     return Failure::system(
         ENODEV, "read", "read of a save session",
         "no data, and the device is in state " + std::to_string(*state) + ", where nothing is saved");

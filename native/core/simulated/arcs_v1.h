@@ -5,12 +5,13 @@
 #include <cstdint>
 
 #include "core/simulated/options.h"
+#include "uapi/migration_v1.h"
 
 namespace vfm::v1 {
 
-constexpr uint32_t kRunning = 1;
-constexpr uint32_t kSaving = 2;
-constexpr uint32_t kResuming = 4;
+constexpr uint32_t kRunning = uapi::kVfioDeviceStateV1Running;
+constexpr uint32_t kSaving = uapi::kVfioDeviceStateV1Saving;
+constexpr uint32_t kResuming = uapi::kVfioDeviceStateV1Resuming;
 constexpr uint32_t kStateMask = 7;
 
 constexpr uint32_t kStop = 0;

@@ -6,23 +6,23 @@
 
 #include <cstdint>
 
+#include "uapi/migration_v2.h"
+
 namespace vfm::v2 {
 
-// enum vfio_device_mig_state
-constexpr uint32_t kError = 0;
-constexpr uint32_t kStop = 1;
-constexpr uint32_t kRunning = 2;
-constexpr uint32_t kStopCopy = 3;
-constexpr uint32_t kResuming = 4;
-constexpr uint32_t kRunningP2p = 5;
-constexpr uint32_t kPreCopy = 6;
-constexpr uint32_t kPreCopyP2p = 7;
-constexpr uint32_t kStates = 8;
+constexpr uint32_t kError = uapi::kVfioDeviceStateError;
+constexpr uint32_t kStop = uapi::kVfioDeviceStateStop;
+constexpr uint32_t kRunning = uapi::kVfioDeviceStateRunning;
+constexpr uint32_t kStopCopy = uapi::kVfioDeviceStateStopCopy;
+constexpr uint32_t kResuming = uapi::kVfioDeviceStateResuming;
+constexpr uint32_t kRunningP2p = uapi::kVfioDeviceStateRunningP2p;
+constexpr uint32_t kPreCopy = uapi::kVfioDeviceStatePreCopy;
+constexpr uint32_t kPreCopyP2p = uapi::kVfioDeviceStatePreCopyP2p;
+constexpr uint32_t kStates = uapi::kVfioDeviceStateNr;
 
-// VFIO_MIGRATION_*
-constexpr uint32_t kFlagStopCopy = 1;
-constexpr uint32_t kFlagP2p = 2;
-constexpr uint32_t kFlagPreCopy = 4;
+constexpr uint32_t kFlagStopCopy = uapi::kVfioMigrationStopCopy;
+constexpr uint32_t kFlagP2p = uapi::kVfioMigrationP2p;
+constexpr uint32_t kFlagPreCopy = uapi::kVfioMigrationPreCopy;
 
 // Flags a device needs to have this state.
 uint32_t flagsOf(uint32_t state);

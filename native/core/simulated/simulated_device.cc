@@ -7,6 +7,8 @@
 #include <cstring>
 
 #include "core/simulated/simulated_session.h"
+#include "uapi/feature.h"
+#include "uapi/migration_v2.h"
 
 namespace vfm {
 
@@ -17,28 +19,21 @@ constexpr const char* kGetState = "VFIO_DEVICE_FEATURE GET MIG_DEVICE_STATE";
 constexpr const char* kGetMigration = "VFIO_DEVICE_FEATURE GET MIGRATION";
 constexpr const char* kGetDataSize = "VFIO_DEVICE_FEATURE GET MIG_DATA_SIZE";
 
-// VFIO_DEVICE_FEATURE_*
-constexpr uint32_t kFeatureMask = 0xffff;
-constexpr uint32_t kFeatureGet = 1u << 16;
-constexpr uint32_t kFeatureSet = 1u << 17;
-constexpr uint32_t kFeatureProbe = 1u << 18;
-constexpr uint32_t kFeatureMigration = 1;
-constexpr uint32_t kFeatureDeviceState = 2;
-constexpr uint32_t kFeatureDataSize = 9;
-
 Failure invalid(std::string detail) {
   return Failure::because(Reason::kInvalidArgument, "options of a simulated device", std::move(detail));
 }
 
+Failure closedMeanwhile() {
+  return Failure::because(Reason::kCancelled, "simulated device", "closed while the call was in progress");
+}
+
 }  // namespace
 
-// The right to change the state: one caller at a time, held over the waits of a change.
+// The right to change the state: one caller at a time, held over the waits of a change. Taken once settle()
+// has found nobody else changing it, with the lock held in between.
 class SimulatedDevice::Turn {
  public:
-  Turn(SimulatedDevice& device, Lock& lock) : device_(device) {
-    device_.changed_.wait(lock, [this] { return !device_.changing_ || device_.closed_; });
-    device_.changing_ = true;
-  }
+  explicit Turn(SimulatedDevice& device) : device_(device) { device_.changing_ = true; }
   ~Turn() {  // with the lock held, as all of the change outside its waits
     device_.changing_ = false;
     device_.changed_.notify_all();
@@ -97,12 +92,18 @@ Status SimulatedDevice::checkOpen() const {
   return closed_ ? Status(Failure::because(Reason::kClosed, "simulated device")) : Status();
 }
 
+Status SimulatedDevice::settle(Lock& lock) {
+  if (Status open = checkOpen(); !open.ok()) return open;
+  changed_.wait(lock, [this] { return !changing_ || closed_; });
+  return closed_ ? Status(closedMeanwhile()) : Status();
+}
+
 Status SimulatedDevice::pause(Lock& lock, uint32_t milliseconds, const std::function<bool()>& givenUp) {
   if (milliseconds == 0) return {};
   uint64_t era = resets_;
   auto interrupted = [&] { return closed_ || resets_ != era || (givenUp && givenUp()); };
   if (!changed_.wait_for(lock, std::chrono::milliseconds(milliseconds), interrupted)) return {};
-  if (closed_) return Failure::because(Reason::kClosed, "simulated device");
+  if (closed_) return closedMeanwhile();
   if (resets_ != era)
     return Failure::system(EIO, "ioctl", "simulated device", "reset while the call was in progress");
   return Failure::because(Reason::kCancelled, "simulated device");
@@ -151,7 +152,7 @@ Result<uint64_t> SimulatedDevice::migrationFlags() {
 Result<uint32_t> SimulatedDevice::migrationState() {
   Lock lock(mutex_);
   if (!v2_) return Failure::system(ENOTTY, "ioctl", kGetState);
-  changed_.wait(lock, [this] { return !changing_ || closed_; });
+  if (Status settled = settle(lock); !settled.ok()) return std::move(settled).failure();
   if (Status fine = trouble(lock, Operation::kGetState, {}, "ioctl", kGetState); !fine.ok()) {
     return std::move(fine).failure();
   }
@@ -161,7 +162,7 @@ Result<uint32_t> SimulatedDevice::migrationState() {
 Result<uint64_t> SimulatedDevice::migrationDataSize() {
   Lock lock(mutex_);
   if (!v2_) return Failure::system(ENOTTY, "ioctl", kGetDataSize);
-  changed_.wait(lock, [this] { return !changing_ || closed_; });
+  if (Status settled = settle(lock); !settled.ok()) return std::move(settled).failure();
   if (Status fine = trouble(lock, Operation::kDataSize, {}, "ioctl", kGetDataSize); !fine.ok()) {
     return std::move(fine).failure();
   }
@@ -199,8 +200,8 @@ Status SimulatedDevice::walk(Lock& lock, uint32_t target, bool& sessionLost, Fai
 Result<StateChange> SimulatedDevice::setMigrationState(uint32_t target) {
   Lock lock(mutex_);
   if (!v2_) return Failure::system(ENOTTY, "ioctl", kSetState);
-  Turn turn(*this, lock);
-  if (Status open = checkOpen(); !open.ok()) return std::move(open).failure();
+  if (Status settled = settle(lock); !settled.ok()) return std::move(settled).failure();
+  Turn turn(*this);
   if (!v2::hasState(v2_->flags(), target)) {
     return Failure::system(EINVAL, "ioctl", kSetState, "this device has no state " + std::to_string(target));
   }
@@ -226,8 +227,8 @@ Result<StateChange> SimulatedDevice::setMigrationState(uint32_t target) {
 
 Status SimulatedDevice::changeStateV1(Lock& lock, uint32_t value) {
   const char* request = "write of device_state";
-  Turn turn(*this, lock);
-  if (Status open = checkOpen(); !open.ok()) return open;
+  if (Status settled = settle(lock); !settled.ok()) return settled;
+  Turn turn(*this);
   const char* name = v1::stateName(value);
   uint32_t milliseconds = faults_.delay(Operation::kSetState, name);
   if (milliseconds == 0) milliseconds = faults_.delay(Operation::kSetState);
@@ -245,29 +246,31 @@ Status SimulatedDevice::changeStateV1(Lock& lock, uint32_t value) {
 
 Status SimulatedDevice::feature(uint32_t flags, Bytes payload) {
   const char* request = "VFIO_DEVICE_FEATURE";
-  uint32_t index = flags & kFeatureMask;
+  uint32_t index = flags & uapi::kVfioDeviceFeatureMask;
   uint64_t wide = 0;
-  uint32_t state[2] = {
-      0, static_cast<uint32_t>(-1)};  // struct vfio_device_feature_mig_state: the state and data_fd
+  uapi::VfioDeviceFeatureMigState state{0, -1};
   size_t size = sizeof wide;
-  uint32_t possible = kFeatureGet | kFeatureProbe;
-  bool known = index == kFeatureMigration || index == kFeatureDeviceState || index == kFeatureDataSize;
+  uint32_t possible = uapi::kVfioDeviceFeatureGet | uapi::kVfioDeviceFeatureProbe;
+  bool known = index == uapi::kVfioDeviceFeatureMigration ||
+               index == uapi::kVfioDeviceFeatureMigDeviceState ||
+               index == uapi::kVfioDeviceFeatureMigDataSize;
   if (!known || !v2_) return Failure::system(ENOTTY, "ioctl", request, "feature " + std::to_string(index));
   // A session is no descriptor here, so that the raw form has nothing to hand out.
-  if (flags & kFeatureSet)
+  if (flags & uapi::kVfioDeviceFeatureSet)
     return Failure::because(Reason::kUnsupported, request, "SET of a simulated device's feature");
-  if ((flags & ~kFeatureMask & ~possible) != 0)
+  if ((flags & ~uapi::kVfioDeviceFeatureMask & ~possible) != 0)
     return Failure::system(EINVAL, "ioctl", request, "unknown flags");
-  if (flags & kFeatureProbe) return {};
-  if (!(flags & kFeatureGet) || payload.size < size) return Failure::system(EINVAL, "ioctl", request);
-  if (index == kFeatureDeviceState) {
+  if (flags & uapi::kVfioDeviceFeatureProbe) return {};
+  if (!(flags & uapi::kVfioDeviceFeatureGet) || payload.size < size)
+    return Failure::system(EINVAL, "ioctl", request);
+  if (index == uapi::kVfioDeviceFeatureMigDeviceState) {
     auto value = migrationState();
     if (!value.ok()) return std::move(value).failure();
-    state[0] = *value;
-    std::memcpy(payload.data, state, sizeof state);
+    state.device_state = *value;
+    std::memcpy(payload.data, &state, sizeof state);
     return {};
   }
-  auto value = index == kFeatureMigration ? migrationFlags() : migrationDataSize();
+  auto value = index == uapi::kVfioDeviceFeatureMigration ? migrationFlags() : migrationDataSize();
   if (!value.ok()) return std::move(value).failure();
   wide = *value;
   std::memcpy(payload.data, &wide, sizeof wide);

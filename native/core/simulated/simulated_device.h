@@ -60,6 +60,8 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   Status trouble(Lock& lock, Operation operation, const std::string& argument, const char* syscall,
                  const char* request);
   Status checkOpen() const;
+  // Waits until nobody changes the state: what reading it and changing it begin with.
+  Status settle(Lock& lock);
 
   Result<RegionInfo> describe(uint32_t index);
   Result<size_t> accessRegion(uint32_t index, uint64_t offset, size_t size, uint8_t* into,

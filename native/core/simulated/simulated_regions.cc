@@ -5,28 +5,21 @@
 #include <cstring>
 
 #include "core/simulated/simulated_device.h"
+#include "uapi/device.h"
+#include "uapi/migration_v1.h"
+#include "uapi/pci.h"
+#include "uapi/region.h"
 
 namespace vfm {
 
 namespace {
 
-// VFIO_PCI_*_REGION_INDEX, VFIO_DEVICE_FLAGS_*, VFIO_REGION_INFO_*
-constexpr uint32_t kBar0 = 0;
-constexpr uint32_t kBar2 = 2;
-constexpr uint32_t kConfig = 7;
-constexpr uint32_t kPciRegions = 9;
-constexpr uint32_t kMigration = 9;
-constexpr uint32_t kIrqs = 5;
-constexpr uint32_t kFlagReset = 1;
-constexpr uint32_t kFlagPci = 2;
-constexpr uint32_t kRegionRead = 1;
-constexpr uint32_t kRegionWrite = 2;
-constexpr uint32_t kRegionMmap = 4;
-constexpr uint32_t kRegionCaps = 8;
-constexpr uint16_t kCapSparseMmap = 1;
-constexpr uint16_t kCapType = 2;
-constexpr uint32_t kTypeMigration = 3;
-constexpr uint32_t kSubtypeMigration = 1;
+constexpr uint32_t kBar0 = uapi::kVfioPciBar0RegionIndex;
+constexpr uint32_t kBar2 = uapi::kVfioPciBar2RegionIndex;
+constexpr uint32_t kConfig = uapi::kVfioPciConfigRegionIndex;
+constexpr uint32_t kPciRegions = uapi::kVfioPciNumRegions;
+constexpr uint32_t kMigration = kPciRegions;  // the first of the device's own
+constexpr uint32_t kIrqs = uapi::kVfioPciNumIrqs;
 
 // Bulk accesses are cut here: nobody else gets at the device while one is in progress.
 constexpr size_t kMostBytes = 4u << 20;
@@ -38,7 +31,8 @@ Result<DeviceInfo> SimulatedDevice::info() {
   if (Status fine = trouble(lock, Operation::kInfo, {}, "ioctl", "VFIO_DEVICE_GET_INFO"); !fine.ok()) {
     return std::move(fine).failure();
   }
-  return DeviceInfo{kFlagReset | kFlagPci, v1_ ? kMigration + 1 : kPciRegions, kIrqs};
+  return DeviceInfo{uapi::kVfioDeviceFlagsReset | uapi::kVfioDeviceFlagsPci,
+                    v1_ ? kMigration + 1 : kPciRegions, kIrqs};
 }
 
 Result<IrqInfo> SimulatedDevice::irqInfo(uint32_t index) {
@@ -56,7 +50,7 @@ Result<RegionInfo> SimulatedDevice::describe(uint32_t index) {
   RegionInfo region;
   region.index = index;
   region.offset = uint64_t{index} << 40;
-  uint32_t readWrite = kRegionRead | kRegionWrite;
+  uint32_t readWrite = uapi::kVfioRegionInfoFlagRead | uapi::kVfioRegionInfoFlagWrite;
   switch (index) {
     case kBar0:
       region.size = kRegistersBytes;
@@ -74,12 +68,14 @@ Result<RegionInfo> SimulatedDevice::describe(uint32_t index) {
       if (!v1_) return Failure::system(EINVAL, "ioctl", "VFIO_DEVICE_GET_REGION_INFO", "no region 9");
       region.size = v1_->store().regionBytes();
       region.mappable = v1_->store().mappable();
-      region.type = RegionType{kTypeMigration, kSubtypeMigration};
-      region.flags = readWrite | kRegionCaps;
-      region.capabilities = {kCapType};
+      region.type =
+          RegionType{uapi::kVfioRegionTypeMigrationDeprecated, uapi::kVfioRegionSubtypeMigrationDeprecated};
+      region.flags = readWrite | uapi::kVfioRegionInfoFlagCaps;
+      region.capabilities = {uint16_t{uapi::kVfioRegionInfoCapType}};
       if (!region.mappable.empty()) {
-        region.flags |= kRegionMmap;
-        region.capabilities = {kCapSparseMmap, kCapType};
+        region.flags |= uapi::kVfioRegionInfoFlagMmap;
+        region.capabilities = {uint16_t{uapi::kVfioRegionInfoCapSparseMmap},
+                               uint16_t{uapi::kVfioRegionInfoCapType}};
       }
       break;
     default:

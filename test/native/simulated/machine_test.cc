@@ -161,6 +161,25 @@ TEST_CASE("what the device says about itself") {
   CHECK(BenchDevice(v1Options())->regionInfo(9)->mappable.empty());
 }
 
+TEST_CASE("a device whose driver has no migration is a device all the same") {
+  SimulatedOptions options = v2Options();
+  options.protocol = SimulatedProtocol::kNone;
+  options.faults = {{Operation::kRegisterRead, "scratch", EIO, 1, 1, FaultOutcome::kError}};
+  BenchDevice device(options);
+  CHECK(device->info()->regions == 9);
+  CHECK(device->regionInfo(9).failure().error == EINVAL);
+  CHECK(device->migrationFlags().failure().error == ENOTTY);
+  CHECK(device->migrationState().failure().error == ENOTTY);
+  CHECK(device->setMigrationState(v2::kStop).failure().error == ENOTTY);
+  CHECK(device->migrationDataSize().failure().error == ENOTTY);
+  uint32_t value = 0;
+  CHECK(device.get(0, 0x10, value) == EIO);
+  device.step();
+  CHECK(device.memory() == expectedMemory(1 << 20, true, 7, 1));
+  CHECK(device->reset().ok());
+  CHECK(device.steps() == 0);
+}
+
 TEST_CASE("options out of range are refused") {
   for (uint64_t bytes : {0ull, 100ull, 4097ull, (1ull << 40) + 4096, ~0ull}) {
     auto opened = SimulatedDevice::open(v2Options(bytes));

@@ -92,7 +92,33 @@ TEST_CASE("a state change that takes long holds back the state, and nothing else
   }
 }
 
-TEST_CASE("closing the device ends a state change that takes long, and everything asked later") {
+TEST_CASE("an owner that lets go ends calls in progress, and every later one") {
+  SimulatedOptions options = v2Options();
+  options.delays = {{Operation::kSetState, "", 20000}};
+  BenchDevice device(options);
+  std::atomic<int> cancelled{0};
+  auto start = Clock::now();
+  std::thread changer([&] {
+    if (device->setMigrationState(v2::kStop).failure().reason == Reason::kCancelled) ++cancelled;
+  });
+  nap(20);
+  std::thread asker([&] {
+    if (device->migrationState().failure().reason == Reason::kCancelled) ++cancelled;
+  });
+  nap(20);
+  device->cancel();
+  changer.join();
+  asker.join();
+  CHECK(cancelled == 2);
+  CHECK(since(start) < 10);
+  CHECK(device->migrationState().failure().reason == Reason::kClosed);
+  CHECK(device->setMigrationState(v2::kStop).failure().reason == Reason::kClosed);
+  CHECK(device->reset().failure().reason == Reason::kClosed);
+  uint8_t bytes[4];
+  CHECK(device->readRegion(0, 0, {bytes, 4}).failure().reason == Reason::kClosed);
+}
+
+TEST_CASE("closing the device ends a read that takes long") {
   SimulatedOptions options = v2Options();
   options.delays = {{Operation::kRead, "", 20000}};
   BenchDevice device(options);

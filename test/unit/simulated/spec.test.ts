@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { simulatedLies, simulatedOperations } from '../../../lib/simulated/options.js'
+import { parseSimulatedSpec } from '../../../lib/simulated/spec.js'
+
+const document = readFileSync(new URL('../../../docs/simulated-devices.md', import.meta.url), 'utf8')
+
+describe('the specification of a simulated device', () => {
+  it('is read with every option in it', () => {
+    const options = parseSimulatedSpec(
+      'sim:v1,state=64MiB,chunk=1MiB,seed=7,data=sparse,arcs=lvu,reserved-bits=0xfff8,lie=data-offset:0xffffffffffffffff:nth=2:count=1',
+    )
+    expect(options).toMatchObject({
+      protocol: 'v1',
+      state: 64 << 20,
+      chunk: 1 << 20,
+      seed: 7,
+      data: 'sparse',
+      arcs: 'lvu',
+      reservedBits: 0xfff8,
+      lies: [{ name: 'data-offset', value: 0xffff_ffff_ffff_ffffn, nth: 2, count: 1 }],
+    })
+    expect(
+      parseSimulatedSpec(
+        'sim:v2,precopy=off,p2p=on,dirty-rate=100MiB,drained=zero,rounds=by-info,short-read=4KiB,short-write=1KiB,' +
+          'fail=set-state:stop-copy:EIO:nth=2:error,fail=read:EBUSY:count=3,delay=set-state:50ms,delay=set-state:stop:2s',
+      ),
+    ).toMatchObject({
+      preCopy: false,
+      p2p: true,
+      dirtyRate: 100 << 20,
+      drained: 'zero',
+      roundsByInfo: true,
+      shortRead: 4096,
+      shortWrite: 1024,
+      faults: [
+        { operation: 'set-state', argument: 'stop-copy', errno: 'EIO', nth: 2, outcome: 'error' },
+        { operation: 'read', errno: 'EBUSY', count: 3 },
+      ],
+      delays: [
+        { operation: 'set-state', milliseconds: 50 },
+        { operation: 'set-state', argument: 'stop', milliseconds: 2000 },
+      ],
+    })
+  })
+
+  it.each([
+    ['sim:', 'none of v1, v2, none'],
+    ['sim:v3', 'none of v1, v2, none'],
+    ['sim:v2,', 'no option ""'],
+    ['sim:v2,toString=1', 'no option "toString"'],
+    ['sim:v2,state', 'needs a value'],
+    ['sim:v2,state=64XiB', 'a size looks like'],
+    ['sim:v2,state=1MiB,state=2MiB', 'twice'],
+    ['sim:v2,chunk=1MiB', 'belongs to sim:v1'],
+    ['sim:none,drained=zero', 'belongs to sim:v2'],
+    ['sim:v1,seed=4294967296', 'a number from 0 to'],
+    ['sim:v1,reserved-bits=9', 'bits 3 to 31'],
+    ['sim:v2,fail=set-state:stop-copy', 'an errno by its name is missing'],
+    ['sim:v2,fail=nonsense:EIO', 'none of info'],
+    ['sim:v2,fail=read:EIO:nth=0', 'counts from 1'],
+    ['sim:v2,fail=read:EIO:sometimes', 'neither'],
+    ['sim:v2,delay=set-state', 'a time is missing'],
+    ['sim:v2,lie=data-offset', 'a value is missing'],
+    ['sim:v2,lie=weather:1', 'none of device-state'],
+  ])('%s is refused, and the message says why', (spec, problem) => {
+    expect(() => parseSimulatedSpec(spec)).toThrowError(
+      expect.objectContaining({ code: 'ERR_VFIO_DEVICE_SPEC', message: expect.stringContaining(problem) }),
+    )
+  })
+
+  it('is described whole in docs/simulated-devices.md', () => {
+    for (const name of [...simulatedOperations, ...simulatedLies]) expect(document).toContain(`\`${name}\``)
+    const options =
+      /there is no option "x", only ([^.]*)\./.exec(messageOf('sim:v2,x=1'))?.[1]?.split(', ') ?? []
+    expect(options.length).toBeGreaterThan(10)
+    for (const option of options) expect(document).toContain(`\`${option}=`)
+  })
+})
+
+function messageOf(spec: string): string {
+  try {
+    parseSimulatedSpec(spec)
+  } catch (error) {
+    return String(error)
+  }
+  return ''
+}
