@@ -43,8 +43,12 @@ export class VfioMigrationError extends VfioError {
     this.destinationRecovery = failure.destinationRecovery
   }
 
+  /** What the cause says of itself (a transition's states and errno, a system call), and where both devices ended. */
   override toJSON(): Record<string, unknown> {
+    // The recovery is told with the device it was of.
+    const { recovery, ...details } = this.cause instanceof VfioError ? this.cause.toJSON() : {}
     return {
+      ...details,
       ...super.toJSON(),
       phase: this.phase,
       source: { ...this.source, ...(this.sourceRecovery && { recovery: this.sourceRecovery }) },
@@ -52,7 +56,6 @@ export class VfioMigrationError extends VfioError {
         ...this.destination,
         ...(this.destinationRecovery && { recovery: this.destinationRecovery }),
       },
-      ...(this.cause instanceof VfioError ? { cause: this.cause.toJSON() } : {}),
     }
   }
 }
