@@ -39,22 +39,50 @@ static ssize_t fault_store(struct device *dev, struct device_attribute *attr, co
 }
 static DEVICE_ATTR_RW(fault);
 
-#define NUMBER_ATTRIBUTE(name)                                                                      \
-	static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *buf)    \
-	{                                                                                           \
-		return sysfs_emit(buf, "%u\n", READ_ONCE(device_of(dev)->name));                    \
-	}                                                                                           \
-	static ssize_t name##_store(struct device *dev, struct device_attribute *attr,              \
-				    const char *buf, size_t count)                                  \
-	{                                                                                           \
-		unsigned int value;                                                                 \
-		int ret = kstrtouint(buf, 0, &value);                                               \
-                                                                                                    \
-		if (ret)                                                                            \
-			return ret;                                                                 \
-		WRITE_ONCE(device_of(dev)->name, value);                                            \
-		return count;                                                                       \
-	}                                                                                           \
+/* REGISTER:VALUE, or "clear". */
+static ssize_t lie_store(struct device *dev, struct device_attribute *attr, const char *buf, size_t count)
+{
+	struct vfm_device *device = device_of(dev);
+	char name[24];
+	size_t length = strcspn(buf, ":");
+	u64 value;
+	int ret;
+
+	if (!vfm_is_v1(device))
+		return -EINVAL;
+	if (sysfs_streq(buf, "clear")) {
+		mutex_lock(&device->lock);
+		device->v1.lie_register = 0;
+		mutex_unlock(&device->lock);
+		return count;
+	}
+	if (buf[length] != ':' || length >= sizeof(name))
+		return -EINVAL;
+	memcpy(name, buf, length);
+	name[length] = 0;
+	ret = kstrtou64(buf + length + 1, 0, &value);
+	if (!ret)
+		ret = vfm_v1_set_lie(device, name, value);
+	return ret ? ret : count;
+}
+static DEVICE_ATTR_WO(lie);
+
+#define NUMBER_ATTRIBUTE(name)                                                                          \
+	static ssize_t name##_show(struct device *dev, struct device_attribute *attr, char *buf)        \
+	{                                                                                               \
+		return sysfs_emit(buf, "%u\n", READ_ONCE(device_of(dev)->name));                        \
+	}                                                                                               \
+	static ssize_t name##_store(struct device *dev, struct device_attribute *attr, const char *buf, \
+				    size_t count)                                                       \
+	{                                                                                               \
+		unsigned int value;                                                                     \
+		int ret = kstrtouint(buf, 0, &value);                                                   \
+                                                                                                        \
+		if (ret)                                                                                \
+			return ret;                                                                     \
+		WRITE_ONCE(device_of(dev)->name, value);                                                \
+		return count;                                                                           \
+	}                                                                                               \
 	static DEVICE_ATTR_RW(name)
 
 NUMBER_ATTRIBUTE(delay_ms);
@@ -80,12 +108,10 @@ static DEVICE_ATTR_RW(arcs);
 
 static ssize_t drained_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n",
-			  READ_ONCE(device_of(dev)->settings.drained_is_zero) ? "0" : "ENOMSG");
+	return sysfs_emit(buf, "%s\n", READ_ONCE(device_of(dev)->settings.drained_is_zero) ? "0" : "ENOMSG");
 }
 
-static ssize_t drained_store(struct device *dev, struct device_attribute *attr, const char *buf,
-			     size_t count)
+static ssize_t drained_store(struct device *dev, struct device_attribute *attr, const char *buf, size_t count)
 {
 	bool is_zero;
 	int ret = vfm_drained_parse(buf, &is_zero);
@@ -96,6 +122,24 @@ static ssize_t drained_store(struct device *dev, struct device_attribute *attr, 
 	return count;
 }
 static DEVICE_ATTR_RW(drained);
+
+static ssize_t precopy_rounds_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", READ_ONCE(device_of(dev)->settings.precopy_rounds));
+}
+
+static ssize_t precopy_rounds_store(struct device *dev, struct device_attribute *attr, const char *buf,
+				    size_t count)
+{
+	bool value;
+	int ret = kstrtobool(buf, &value);
+
+	if (ret)
+		return ret;
+	WRITE_ONCE(device_of(dev)->settings.precopy_rounds, value);
+	return count;
+}
+static DEVICE_ATTR_RW(precopy_rounds);
 
 static ssize_t reset_on_open_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -155,10 +199,19 @@ static ssize_t chunk_bytes_show(struct device *dev, struct device_attribute *att
 static DEVICE_ATTR_RO(chunk_bytes);
 
 static struct attribute *attributes[] = {
-	&dev_attr_fault.attr,	    &dev_attr_delay_ms.attr,	&dev_attr_read_limit.attr,
-	&dev_attr_write_limit.attr, &dev_attr_arcs.attr,	&dev_attr_drained.attr,
-	&dev_attr_reset_on_open.attr, &dev_attr_state.attr,	&dev_attr_state_bytes.attr,
-	&dev_attr_chunk_bytes.attr, NULL,
+	&dev_attr_fault.attr,
+	&dev_attr_delay_ms.attr,
+	&dev_attr_read_limit.attr,
+	&dev_attr_write_limit.attr,
+	&dev_attr_arcs.attr,
+	&dev_attr_drained.attr,
+	&dev_attr_reset_on_open.attr,
+	&dev_attr_state.attr,
+	&dev_attr_state_bytes.attr,
+	&dev_attr_chunk_bytes.attr,
+	&dev_attr_lie.attr,
+	&dev_attr_precopy_rounds.attr,
+	NULL,
 };
 
 static const struct attribute_group group = {

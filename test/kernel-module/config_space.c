@@ -15,7 +15,7 @@ void vfm_config_init(struct vfm_device *device)
 	put_unaligned_le16(0x1b36, config + PCI_VENDOR_ID);
 	put_unaligned_le16(0x7666, config + PCI_DEVICE_ID);
 	config[PCI_REVISION_ID] = 1;
-	config[PCI_CLASS_DEVICE + 1] = 0xff;	/* a class of its own */
+	config[PCI_CLASS_DEVICE + 1] = 0xff; /* a class of its own */
 	put_unaligned_le16(0x1b36, config + PCI_SUBSYSTEM_VENDOR_ID);
 	put_unaligned_le16(0x7666, config + PCI_SUBSYSTEM_ID);
 	put_unaligned_le32(PCI_BASE_ADDRESS_MEM_TYPE_32, config + PCI_BASE_ADDRESS_0);

@@ -31,8 +31,8 @@ bool vfm_workload_allowed(const struct vfm_device *device)
 
 const char *vfm_state_name(const struct vfm_device *device)
 {
-	return vfm_is_v1(device) ? vfm_v1_state_name(device->v1.device_state) :
-				   vfm_v2_state_name(device->state);
+	return vfm_is_v1(device) ? vfm_v1_state_name(device->v1.device_state)
+				 : vfm_v2_state_name(device->state);
 }
 
 void vfm_state_changed(struct vfm_device *device, bool was_running)
@@ -172,8 +172,8 @@ static ssize_t access(struct vfm_device *device, u32 index, u64 offset, char __u
 
 	vfm_workload_catch_up(device);
 	if (index == VFM_V1_REGION_INDEX)
-		return write ? vfm_v1_write(device, buf, count, offset) :
-			       vfm_v1_read(device, buf, count, offset);
+		return write ? vfm_v1_write(device, buf, count, offset)
+			     : vfm_v1_read(device, buf, count, offset);
 
 	if (index == VFIO_PCI_CONFIG_REGION_INDEX) {
 		if (!write)
@@ -187,8 +187,8 @@ static ssize_t access(struct vfm_device *device, u32 index, u64 offset, char __u
 	if (!vfm_is_running(device))
 		return -EIO;
 	if (index == VFIO_PCI_BAR2_REGION_INDEX) {
-		ret = write ? vfm_memory_write_user(&device->memory, offset, buf, count) :
-			      vfm_memory_read_user(&device->memory, offset, buf, count);
+		ret = write ? vfm_memory_write_user(&device->memory, offset, buf, count)
+			    : vfm_memory_read_user(&device->memory, offset, buf, count);
 		return ret ? ret : count;
 	}
 	if (count > 8)
@@ -342,14 +342,18 @@ static long get_irq_info(void __user *arg)
 
 static long reset_by_user(struct vfm_device *device)
 {
+	int ret;
+
 	/* Cuts a change of state short that is only waiting. */
 	atomic_inc(&device->resets_waiting);
 	wake_up_all(&device->reset_wait);
 	mutex_lock(&device->lock);
 	atomic_dec(&device->resets_waiting);
-	reset(device);
+	ret = vfm_faults_check(&device->faults, VFM_OP_RESET, NULL, NULL);
+	if (!ret)
+		reset(device);
 	mutex_unlock(&device->lock);
-	return 0;
+	return ret;
 }
 
 static long ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)

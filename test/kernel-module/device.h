@@ -21,17 +21,17 @@
 
 enum vfm_kind {
 	VFM_V2,
-	VFM_V1_TRAPPED,	/* the data section answers to pread and pwrite only */
-	VFM_V1_MAPPED,	/* all of it can be mapped */
-	VFM_V1_SPARSE,	/* areas with holes between them; a chunk lies within one area */
-	VFM_V1_STRADDLE,	/* a chunk lies across mappable and trapped strips */
+	VFM_V1_TRAPPED,	 /* the data section answers to pread and pwrite only */
+	VFM_V1_MAPPED,	 /* all of it can be mapped */
+	VFM_V1_SPARSE,	 /* areas with holes between them; a chunk lies within one area */
+	VFM_V1_STRADDLE, /* a chunk lies across mappable and trapped strips */
 };
 
 /* Which changes of state a v1 device accepts (and how it refuses the others). */
 enum vfm_arcs {
-	VFM_ARCS_FULL,	/* any of the five from any of the five; else EINVAL, state kept */
-	VFM_ARCS_I915,	/* the Intel driver's; else EINVAL and the error state */
-	VFM_ARCS_LVU,	/* libvfio-user's; else EINVAL, state kept */
+	VFM_ARCS_FULL, /* any of the five from any of the five; else EINVAL, state kept */
+	VFM_ARCS_I915, /* the Intel driver's; else EINVAL and the error state */
+	VFM_ARCS_LVU,  /* libvfio-user's; else EINVAL, state kept */
 };
 
 /* Taken from the module's parameters when a device is created. */
@@ -42,6 +42,7 @@ struct vfm_settings {
 	u32 migration_flags;
 	enum vfm_arcs arcs;
 	bool drained_is_zero;
+	bool precopy_rounds; /* v2: only a PRECOPY_INFO makes what was dirtied since readable, as on mlx5 */
 	bool dma_log;
 	bool reset_on_open;
 };
@@ -71,16 +72,16 @@ struct vfm_registers {
 struct vfm_workload {
 	bool active;
 	u64 since_ns;
-	u64 done;	/* steps done since then */
+	u64 done; /* steps done since then */
 };
 
 struct vfm_dma_log {
 	bool active;
-	bool incomplete;	/* a page could not be noted: every report fails from here on */
+	bool incomplete; /* a page could not be noted: every report fails from here on */
 	u64 page_size;
 	u32 nr_ranges;
 	struct vfm_dma_log_range *ranges;
-	struct xarray pages;	/* index: iova / page_size */
+	struct xarray pages; /* index: iova / page_size */
 };
 
 struct vfm_session;
@@ -97,8 +98,8 @@ struct vfm_device {
 	 */
 	struct mutex lock;
 	struct vfm_faults faults;
-	unsigned int delay_ms;	/* of every change of state */
-	unsigned int read_limit;	/* most bytes one read of state yields, 0: no limit */
+	unsigned int delay_ms;	 /* of every change of state */
+	unsigned int read_limit; /* most bytes one read of state yields, 0: no limit */
 	unsigned int write_limit;
 	wait_queue_head_t reset_wait;
 	atomic_t resets_waiting;
@@ -138,10 +139,8 @@ void vfm_state_changed(struct vfm_device *device, bool was_running);
 void vfm_delay(struct vfm_device *device);
 const char *vfm_state_name(const struct vfm_device *device);
 
-void vfm_registers_to_image(const struct vfm_registers *registers,
-			    struct vfm_registers_image *image);
-void vfm_registers_from_image(struct vfm_registers *registers,
-			      const struct vfm_registers_image *image);
+void vfm_registers_to_image(const struct vfm_registers *registers, struct vfm_registers_image *image);
+void vfm_registers_from_image(struct vfm_registers *registers, const struct vfm_registers_image *image);
 
 /* BAR0: one access in a register's own width and alignment. */
 int vfm_registers_read(struct vfm_device *device, u64 offset, void *to, size_t length);

@@ -87,8 +87,7 @@ static int begin(struct vfm_dma_log *log, struct rb_root_cached *root, u32 nnode
 	return 0;
 }
 
-static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges, u32 nnodes,
-		     u64 *page_size)
+static int log_start(struct vfio_device *vdev, struct rb_root_cached *ranges, u32 nnodes, u64 *page_size)
 {
 	struct vfm_device *device = to_vfm_device(vdev);
 	int ret;

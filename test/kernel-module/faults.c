@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults on demand: OPERATION[:ARG]:ERRNO[:nth=N][:always][:error]
+ * Faults on demand: OPERATION[:ARG]:ERRNO[:nth=N][:count=N][:error]
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -13,10 +13,10 @@
 struct vfm_fault {
 	struct list_head node;
 	enum vfm_operation operation;
-	char what[24];		/* "": whatever it is */
-	int error;		/* positive */
-	unsigned int nth;	/* the first matching call that fails, counted from 1 */
-	bool always;		/* and all after it */
+	char what[24];	    /* "": whatever it is */
+	int error;	    /* positive */
+	unsigned int nth;   /* the first matching call that fails, counted from 1 */
+	unsigned int count; /* how many fail from there on, 0: all */
 	bool to_error;
 	unsigned int matched;
 	unsigned int fired;
@@ -26,24 +26,30 @@ static const char *const operation_names[VFM_OP_COUNT] = {
 	[VFM_OP_SET_STATE] = "set-state",
 	[VFM_OP_GET_STATE] = "get-state",
 	[VFM_OP_REGISTER] = "register",
+	[VFM_OP_REGISTER_READ] = "register-read",
+	[VFM_OP_REGISTER_WRITE] = "register-write",
 	[VFM_OP_READ] = "read",
 	[VFM_OP_WRITE] = "write",
 	[VFM_OP_PRECOPY_INFO] = "precopy-info",
 	[VFM_OP_DATA_SIZE] = "data-size",
+	[VFM_OP_RESET] = "reset",
 };
 
-#define ERROR_NAME(name) { #name, name }
+#define ERROR_NAME(name)    \
+	{                   \
+#name, name \
+	}
 static const struct {
 	const char *name;
 	int value;
 } error_names[] = {
-	ERROR_NAME(EPERM),	ERROR_NAME(ENOENT),	ERROR_NAME(EINTR),	ERROR_NAME(EIO),
-	ERROR_NAME(ENXIO),	ERROR_NAME(E2BIG),	ERROR_NAME(EAGAIN),	ERROR_NAME(ENOMEM),
-	ERROR_NAME(EACCES),	ERROR_NAME(EFAULT),	ERROR_NAME(EBUSY),	ERROR_NAME(EEXIST),
-	ERROR_NAME(ENODEV),	ERROR_NAME(EINVAL),	ERROR_NAME(EMFILE),	ERROR_NAME(ENOTTY),
-	ERROR_NAME(ENOSPC),	ERROR_NAME(ESPIPE),	ERROR_NAME(EPIPE),	ERROR_NAME(ERANGE),
-	ERROR_NAME(ENOMSG),	ERROR_NAME(EOVERFLOW),	ERROR_NAME(EOPNOTSUPP),	ERROR_NAME(ENOTCONN),
-	ERROR_NAME(ETIMEDOUT),	ERROR_NAME(ECANCELED),	ERROR_NAME(EREMOTEIO),	ERROR_NAME(EPROTO),
+	ERROR_NAME(EPERM),     ERROR_NAME(ENOENT),    ERROR_NAME(EINTR),      ERROR_NAME(EIO),
+	ERROR_NAME(ENXIO),     ERROR_NAME(E2BIG),     ERROR_NAME(EAGAIN),     ERROR_NAME(ENOMEM),
+	ERROR_NAME(EACCES),    ERROR_NAME(EFAULT),    ERROR_NAME(EBUSY),      ERROR_NAME(EEXIST),
+	ERROR_NAME(ENODEV),    ERROR_NAME(EINVAL),    ERROR_NAME(EMFILE),     ERROR_NAME(ENOTTY),
+	ERROR_NAME(ENOSPC),    ERROR_NAME(ESPIPE),    ERROR_NAME(EPIPE),      ERROR_NAME(ERANGE),
+	ERROR_NAME(ENOMSG),    ERROR_NAME(EOVERFLOW), ERROR_NAME(EOPNOTSUPP), ERROR_NAME(ENOTCONN),
+	ERROR_NAME(ETIMEDOUT), ERROR_NAME(ECANCELED), ERROR_NAME(EREMOTEIO),  ERROR_NAME(EPROTO),
 };
 
 void vfm_faults_init(struct vfm_faults *faults)
@@ -87,6 +93,7 @@ static int parse(struct vfm_fault *fault, char *text)
 		return -EINVAL;
 	fault->operation = operation;
 	fault->nth = 1;
+	fault->count = 1;
 
 	word = strsep(&text, ":");
 	fault->error = parse_error(word);
@@ -99,12 +106,14 @@ static int parse(struct vfm_fault *fault, char *text)
 	}
 	while (text) {
 		word = strsep(&text, ":");
-		if (!strcmp(word, "always"))
-			fault->always = true;
-		else if (!strcmp(word, "error") && operation == VFM_OP_SET_STATE)
+		if (!strcmp(word, "error") && operation == VFM_OP_SET_STATE) {
 			fault->to_error = true;
-		else if (strncmp(word, "nth=", 4) || kstrtouint(word + 4, 10, &fault->nth) || !fault->nth)
+		} else if (!strncmp(word, "count=", 6)) {
+			if (kstrtouint(word + 6, 10, &fault->count))
+				return -EINVAL;
+		} else if (strncmp(word, "nth=", 4) || kstrtouint(word + 4, 10, &fault->nth) || !fault->nth) {
 			return -EINVAL;
+		}
 	}
 	return 0;
 }
@@ -135,13 +144,19 @@ ssize_t vfm_faults_show(struct vfm_faults *faults, char *buf)
 
 	mutex_lock(&faults->lock);
 	list_for_each_entry(fault, &faults->list, node)
-		length += sysfs_emit_at(buf, length, "%s%s%s:%d:nth=%u%s%s matched=%u fired=%u\n",
+		length += sysfs_emit_at(buf, length, "%s%s%s:%d:nth=%u:count=%u%s matched=%u fired=%u\n",
 					operation_names[fault->operation], fault->what[0] ? ":" : "",
-					fault->what, fault->error, fault->nth,
-					fault->always ? ":always" : "", fault->to_error ? ":error" : "",
-					fault->matched, fault->fired);
+					fault->what, fault->error, fault->nth, fault->count,
+					fault->to_error ? ":error" : "", fault->matched, fault->fired);
 	mutex_unlock(&faults->lock);
 	return length;
+}
+
+static bool concerns(const struct vfm_fault *fault, enum vfm_operation operation)
+{
+	if (fault->operation == VFM_OP_REGISTER)
+		return operation == VFM_OP_REGISTER_READ || operation == VFM_OP_REGISTER_WRITE;
+	return fault->operation == operation;
 }
 
 int vfm_faults_check(struct vfm_faults *faults, enum vfm_operation operation, const char *what,
@@ -154,12 +169,12 @@ int vfm_faults_check(struct vfm_faults *faults, enum vfm_operation operation, co
 		return 0;
 	mutex_lock(&faults->lock);
 	list_for_each_entry(fault, &faults->list, node) {
-		if (fault->operation != operation)
+		if (!concerns(fault, operation))
 			continue;
 		if (fault->what[0] && (!what || strcmp(fault->what, what)))
 			continue;
 		fault->matched++;
-		if (ret || fault->matched < fault->nth || (fault->matched > fault->nth && !fault->always))
+		if (ret || fault->matched < fault->nth || (fault->count && fault->fired == fault->count))
 			continue;
 		fault->fired++;
 		ret = -fault->error;

@@ -10,10 +10,13 @@ enum vfm_operation {
 	VFM_OP_SET_STATE,
 	VFM_OP_GET_STATE,
 	VFM_OP_REGISTER,
+	VFM_OP_REGISTER_READ,
+	VFM_OP_REGISTER_WRITE,
 	VFM_OP_READ,
 	VFM_OP_WRITE,
 	VFM_OP_PRECOPY_INFO,
 	VFM_OP_DATA_SIZE,
+	VFM_OP_RESET,
 	VFM_OP_COUNT,
 };
 
@@ -33,7 +36,8 @@ ssize_t vfm_faults_show(struct vfm_faults *faults, char *buf);
 
 /*
  * Is @operation on @what (a state's or a register's name, or NULL) to fail now? 0, or -errno;
- * *@to_error says whether the device shall enter its error state (may be NULL).
+ * *@to_error says whether the device shall enter its error state (may be NULL). A register's read or
+ * write is also met by faults of VFM_OP_REGISTER.
  */
 int vfm_faults_check(struct vfm_faults *faults, enum vfm_operation operation, const char *what,
 		     bool *to_error);

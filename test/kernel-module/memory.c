@@ -190,8 +190,7 @@ int vfm_memory_write(struct vfm_memory *memory, u64 offset, const void *from, si
 	return 0;
 }
 
-int vfm_memory_write_user(struct vfm_memory *memory, u64 offset, const char __user *from,
-			  size_t length)
+int vfm_memory_write_user(struct vfm_memory *memory, u64 offset, const char __user *from, size_t length)
 {
 	while (length) {
 		size_t within = offset & (VFM_PAGE_SIZE - 1);
@@ -232,8 +231,7 @@ unsigned long vfm_memory_unsent(const struct vfm_memory *memory)
 	return memory->nr_pages - memory->next_unsent + memory->nr_dirty;
 }
 
-unsigned long vfm_memory_take_run(struct vfm_memory *memory, unsigned long max,
-				  unsigned long *first)
+unsigned long vfm_memory_take_run(struct vfm_memory *memory, unsigned long max, unsigned long *first)
 {
 	unsigned long start, end;
 
@@ -243,7 +241,7 @@ unsigned long vfm_memory_take_run(struct vfm_memory *memory, unsigned long max,
 		memory->next_unsent = end;
 		return end - *first;
 	}
-	if (!memory->nr_dirty)
+	if (!memory->nr_dirty || !max)
 		return 0;
 	start = find_next_bit(memory->dirty, memory->nr_pages, memory->dirty_cursor);
 	if (start >= memory->nr_pages)

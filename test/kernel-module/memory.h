@@ -14,18 +14,18 @@
  * The device's mutex guards all of it.
  */
 struct vfm_memory {
-	u64 size;		/* bytes, a multiple of VFM_PAGE_SIZE */
+	u64 size; /* bytes, a multiple of VFM_PAGE_SIZE */
 	unsigned long nr_pages;
-	void **pages;		/* one kernel page each, NULL: never written */
-	u64 *heads;		/* what the workload wrote into a page that is NULL, 0: nothing */
-	bool generated;		/* the base contents are the generator's for base_seed */
+	void **pages;	/* one kernel page each, NULL: never written */
+	u64 *heads;	/* what the workload wrote into a page that is NULL, 0: nothing */
+	bool generated; /* the base contents are the generator's for base_seed */
 	u32 base_seed;
-	void *bounce;		/* one page, for contents made on the fly */
+	void *bounce; /* one page, for contents made on the fly */
 
 	bool tracking;
-	unsigned long *dirty;	/* pages changed since they were sent */
+	unsigned long *dirty; /* pages changed since they were sent */
 	unsigned long nr_dirty;
-	unsigned long next_unsent;	/* from here on, no page has been sent at all */
+	unsigned long next_unsent; /* from here on, no page has been sent at all */
 	unsigned long dirty_cursor;
 };
 
@@ -41,8 +41,7 @@ void vfm_memory_set_head(struct vfm_memory *memory, unsigned long page, u64 valu
 int vfm_memory_read(struct vfm_memory *memory, u64 offset, void *to, size_t length);
 int vfm_memory_write(struct vfm_memory *memory, u64 offset, const void *from, size_t length);
 int vfm_memory_read_user(struct vfm_memory *memory, u64 offset, char __user *to, size_t length);
-int vfm_memory_write_user(struct vfm_memory *memory, u64 offset, const char __user *from,
-			  size_t length);
+int vfm_memory_write_user(struct vfm_memory *memory, u64 offset, const char __user *from, size_t length);
 
 void vfm_memory_track(struct vfm_memory *memory);
 void vfm_memory_untrack(struct vfm_memory *memory);
@@ -53,7 +52,6 @@ unsigned long vfm_memory_unsent(const struct vfm_memory *memory);
  * starts. Returns its length, 0 when nothing is left. What is written into these
  * pages from now on puts them on the list again, so the caller may read them later.
  */
-unsigned long vfm_memory_take_run(struct vfm_memory *memory, unsigned long max,
-				  unsigned long *first);
+unsigned long vfm_memory_take_run(struct vfm_memory *memory, unsigned long max, unsigned long *first);
 
 #endif

@@ -188,10 +188,9 @@ static int write_data_size(struct vfm_device *device, u64 value)
 	/* Where the chunk belongs is only known to who has asked. */
 	if (current_state(device) != VFM_V1_RESUMING || !v1->staged)
 		return -EINVAL;
-	ret = value > device->settings.chunk_bytes ?
-		      -EINVAL :
-		      vfm_v1_chunk_load(device, v1->section + (v1->data_offset - VFM_V1_DATA_START),
-					value);
+	ret = value > device->settings.chunk_bytes
+		      ? -EINVAL
+		      : vfm_v1_chunk_load(device, v1->section + (v1->data_offset - VFM_V1_DATA_START), value);
 	v1->staged = false;
 	v1->round++;
 	v1->data_size = value;
@@ -208,6 +207,12 @@ enum {
 	REG_DATA_SIZE = offsetof(struct vfio_device_migration_info, data_size),
 };
 
+/* The truth, unless a test wants to see it disbelieved. */
+static u64 answer_of(const struct vfm_v1 *v1, u64 offset, u64 truth)
+{
+	return v1->lie_register && offset == v1->lie_register ? v1->lie : truth;
+}
+
 static const char *register_name(u64 offset, size_t width)
 {
 	if (width == 4 && offset == REG_DEVICE_STATE)
@@ -223,11 +228,14 @@ static const char *register_name(u64 offset, size_t width)
 	return NULL;
 }
 
-static int check_register(struct vfm_device *device, u64 offset, size_t width)
+static int check_register(struct vfm_device *device, u64 offset, size_t width, bool write)
 {
 	const char *name = register_name(offset, width);
 
-	return name ? vfm_faults_check(&device->faults, VFM_OP_REGISTER, name, NULL) : -EINVAL;
+	if (!name)
+		return -EINVAL;
+	return vfm_faults_check(&device->faults, write ? VFM_OP_REGISTER_WRITE : VFM_OP_REGISTER_READ, name,
+				NULL);
 }
 
 static int read_register(struct vfm_device *device, u64 offset, u64 *value)
@@ -291,11 +299,12 @@ ssize_t vfm_v1_read(struct vfm_device *device, char __user *to, size_t count, u6
 			count = min_t(size_t, count, device->read_limit);
 		return copy_to_user(to, at, count) ? -EFAULT : count;
 	}
-	ret = check_register(device, offset, count);
+	ret = check_register(device, offset, count, false);
 	if (!ret)
 		ret = read_register(device, offset, &value);
 	if (ret)
 		return ret;
+	value = answer_of(&device->v1, offset, value);
 	if (count == 4) {
 		__le32 word = cpu_to_le32(value);
 
@@ -324,10 +333,27 @@ ssize_t vfm_v1_write(struct vfm_device *device, const char __user *from, size_t 
 	/* Little-endian, so the first four bytes are the low ones. */
 	if (copy_from_user(&bytes, from, count))
 		return -EFAULT;
-	ret = check_register(device, offset, count);
+	ret = check_register(device, offset, count, true);
 	if (!ret)
 		ret = write_register(device, offset, le64_to_cpu(bytes));
 	return ret ? ret : count;
+}
+
+int vfm_v1_set_lie(struct vfm_device *device, const char *name, u64 value)
+{
+	static const u32 offsets[] = { REG_PENDING_BYTES, REG_DATA_OFFSET, REG_DATA_SIZE };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		if (strcmp(name, register_name(offsets[i], 8)))
+			continue;
+		mutex_lock(&device->lock);
+		device->v1.lie_register = offsets[i];
+		device->v1.lie = value;
+		mutex_unlock(&device->lock);
+		return 0;
+	}
+	return -EINVAL;
 }
 
 void vfm_v1_reset(struct vfm_device *device)

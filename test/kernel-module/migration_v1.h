@@ -9,7 +9,7 @@ struct vfm_device;
 struct vm_area_struct;
 
 #define VFM_V1_REGION_INDEX VFIO_PCI_NUM_REGIONS
-#define VFM_V1_DATA_START 4096ull	/* the page before it holds the registers */
+#define VFM_V1_DATA_START 4096ull /* the page before it holds the registers */
 #define VFM_V1_MAX_AREAS 64
 
 enum vfm_v1_state {
@@ -22,21 +22,24 @@ enum vfm_v1_state {
 };
 
 struct vfm_v1 {
-	u32 device_state;	/* with bits 3 to 31 as last written */
+	u32 device_state; /* with bits 3 to 31 as last written */
 
 	/* The data section, one kernel allocation for the device's lifetime. */
 	void *section;
 	u64 section_size;
-	struct vfio_region_sparse_mmap_area areas[VFM_V1_MAX_AREAS];	/* offsets in the region */
+	struct vfio_region_sparse_mmap_area areas[VFM_V1_MAX_AREAS]; /* offsets in the region */
 	u32 nr_areas;
 
-	u64 round;	/* where the next chunk lies depends on it */
-	bool staged;	/* data_offset was read: the chunk at data_offset stands until acknowledged */
+	u64 round;   /* where the next chunk lies depends on it */
+	bool staged; /* data_offset was read: the chunk at data_offset stands until acknowledged */
 	u64 data_offset;
 	u64 data_size;
-	u64 sequence;	/* of the next chunk, saving or loading */
+	u64 sequence; /* of the next chunk, saving or loading */
 	bool registers_sent;
 	bool registers_loaded;
+
+	u32 lie_register; /* offset of the register that answers with lie, 0: none does */
+	u64 lie;
 };
 
 /* Layout. 0 or -ENOMEM, -EINVAL (the sizes make no sense). */
@@ -58,6 +61,8 @@ int vfm_v1_chunk_load(struct vfm_device *device, const void *from, u64 length);
 ssize_t vfm_v1_read(struct vfm_device *device, char __user *to, size_t count, u64 offset);
 ssize_t vfm_v1_write(struct vfm_device *device, const char __user *from, size_t count, u64 offset);
 void vfm_v1_enter_error(struct vfm_device *device);
+/* Makes a register (pending_bytes, data_offset, data_size) answer @value whenever it would answer at all. */
+int vfm_v1_set_lie(struct vfm_device *device, const char *name, u64 value);
 void vfm_v1_reset(struct vfm_device *device);
 
 static inline u32 vfm_v1_state_of(u32 device_state)

@@ -10,14 +10,10 @@
 #include "migration_v2.h"
 
 static const char *const state_names[] = {
-	[VFIO_DEVICE_STATE_ERROR] = "error",
-	[VFIO_DEVICE_STATE_STOP] = "stop",
-	[VFIO_DEVICE_STATE_RUNNING] = "running",
-	[VFIO_DEVICE_STATE_STOP_COPY] = "stop-copy",
-	[VFIO_DEVICE_STATE_RESUMING] = "resuming",
-	[VFIO_DEVICE_STATE_RUNNING_P2P] = "running-p2p",
-	[VFIO_DEVICE_STATE_PRE_COPY] = "pre-copy",
-	[VFIO_DEVICE_STATE_PRE_COPY_P2P] = "pre-copy-p2p",
+	[VFIO_DEVICE_STATE_ERROR] = "error",	   [VFIO_DEVICE_STATE_STOP] = "stop",
+	[VFIO_DEVICE_STATE_RUNNING] = "running",   [VFIO_DEVICE_STATE_STOP_COPY] = "stop-copy",
+	[VFIO_DEVICE_STATE_RESUMING] = "resuming", [VFIO_DEVICE_STATE_RUNNING_P2P] = "running-p2p",
+	[VFIO_DEVICE_STATE_PRE_COPY] = "pre-copy", [VFIO_DEVICE_STATE_PRE_COPY_P2P] = "pre-copy-p2p",
 };
 
 const char *vfm_v2_state_name(u32 state)
@@ -120,9 +116,9 @@ static struct file *set_state(struct vfio_device *vdev, enum vfio_device_mig_sta
 		enum vfio_device_mig_state next;
 		bool was_running = vfm_is_running(device);
 		/* The core warns about a driver that asks it for a way out of ERROR. */
-		int ret = device->state == VFIO_DEVICE_STATE_ERROR ?
-				  -EINVAL :
-				  vfio_mig_get_next_state(vdev, device->state, wanted, &next);
+		int ret = device->state == VFIO_DEVICE_STATE_ERROR
+				  ? -EINVAL
+				  : vfio_mig_get_next_state(vdev, device->state, wanted, &next);
 
 		if (ret) {
 			file = ERR_PTR(ret);

@@ -15,23 +15,25 @@
  */
 struct vfm_session {
 	struct vfm_device *device;
-	struct file *file;	/* the device's reference, dropped when the session ends */
-	bool ended;	/* all I/O answers ENODEV */
+	struct file *file; /* the device's reference, dropped when the session ends */
+	bool ended;	   /* all I/O answers ENODEV */
 
 	/* Bytes made but not read yet, or received but not understood yet. */
 	u8 head[sizeof(struct vfm_stream_record) + sizeof(struct vfm_registers_image)];
 	size_t head_length;
 	size_t head_done;
 
-	u64 payload_offset;	/* of the device memory that follows in the stream */
+	u64 payload_offset; /* of the device memory that follows in the stream */
 	u64 payload_left;
 
-	u64 sequence;	/* of the next record */
-	bool begun;	/* the stream's header is through */
-	bool complete;	/* the end record is through */
-	bool broken;	/* loading: a write was refused */
+	u64 sequence; /* of the next record */
+	/* With precopy_rounds: pages of this round that may still be read in PRE_COPY. */
+	u64 round_pages;
+	bool begun;    /* the stream's header is through */
+	bool complete; /* the end record is through */
+	bool broken;   /* loading: a write was refused */
 	bool registers_seen;
-	struct vfm_registers_image registers;	/* loaded when RESUMING is left */
+	struct vfm_registers_image registers; /* loaded when RESUMING is left */
 };
 
 extern const struct vfio_migration_ops vfm_migration_ops;

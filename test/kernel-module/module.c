@@ -42,6 +42,10 @@ static char drained[8] = "ENOMSG";
 module_param_string(drained, drained, sizeof(drained), 0644);
 MODULE_PARM_DESC(drained, "v2: what a read in PRE_COPY answers when all is read for now: ENOMSG or 0");
 
+static bool precopy_rounds;
+module_param(precopy_rounds, bool, 0644);
+MODULE_PARM_DESC(precopy_rounds, "v2: in PRE_COPY, what was dirtied becomes readable only by a PRECOPY_INFO");
+
 static bool dma_log = true;
 module_param(dma_log, bool, 0644);
 MODULE_PARM_DESC(dma_log, "v2: offer DMA logging");
@@ -87,6 +91,7 @@ int vfm_settings_take(enum vfm_kind kind, struct vfm_settings *settings)
 	settings->chunk_bytes = chunk_bytes;
 	settings->seed = seed;
 	settings->migration_flags = flags;
+	settings->precopy_rounds = precopy_rounds;
 	settings->dma_log = dma_log;
 	settings->reset_on_open = reset_on_open;
 	ret = vfm_arcs_parse(arcs, &settings->arcs);

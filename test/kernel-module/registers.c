@@ -39,23 +39,16 @@ static const struct {
 	bool writable;
 	const char *name;
 } layout[] = {
-	{ REG_MAGIC, 4, true, false, "magic" },
-	{ REG_VERSION, 4, true, false, "version" },
-	{ REG_STATE_SIZE, 8, true, false, "state_size" },
-	{ REG_SCRATCH, 4, true, true, "scratch" },
-	{ REG_CONTROL, 4, true, true, "control" },
-	{ REG_SEED, 4, true, true, "seed" },
-	{ REG_COMMAND, 4, false, true, "command" },
-	{ REG_DIRTY_RATE, 8, true, true, "dirty_rate" },
-	{ REG_STEPS, 8, true, false, "steps" },
-	{ REG_RUN_COUNT, 4, true, false, "run_count" },
-	{ REG_DMA_STATUS, 4, true, false, "dma_status" },
-	{ REG_DMA_IOVA, 8, true, true, "dma_iova" },
+	{ REG_MAGIC, 4, true, false, "magic" },		  { REG_VERSION, 4, true, false, "version" },
+	{ REG_STATE_SIZE, 8, true, false, "state_size" }, { REG_SCRATCH, 4, true, true, "scratch" },
+	{ REG_CONTROL, 4, true, true, "control" },	  { REG_SEED, 4, true, true, "seed" },
+	{ REG_COMMAND, 4, false, true, "command" },	  { REG_DIRTY_RATE, 8, true, true, "dirty_rate" },
+	{ REG_STEPS, 8, true, false, "steps" },		  { REG_RUN_COUNT, 4, true, false, "run_count" },
+	{ REG_DMA_STATUS, 4, true, false, "dma_status" }, { REG_DMA_IOVA, 8, true, true, "dma_iova" },
 	{ REG_DMA_LENGTH, 8, true, true, "dma_length" },
 };
 
-void vfm_registers_to_image(const struct vfm_registers *registers,
-			    struct vfm_registers_image *image)
+void vfm_registers_to_image(const struct vfm_registers *registers, struct vfm_registers_image *image)
 {
 	image->scratch = cpu_to_le32(registers->scratch);
 	image->control = cpu_to_le32(registers->control);
@@ -65,8 +58,7 @@ void vfm_registers_to_image(const struct vfm_registers *registers,
 	image->steps = cpu_to_le64(registers->steps);
 }
 
-void vfm_registers_from_image(struct vfm_registers *registers,
-			      const struct vfm_registers_image *image)
+void vfm_registers_from_image(struct vfm_registers *registers, const struct vfm_registers_image *image)
 {
 	registers->scratch = le32_to_cpu(image->scratch);
 	registers->control = le32_to_cpu(image->control);
@@ -84,7 +76,8 @@ static int check_access(struct vfm_device *device, u64 offset, size_t length, bo
 			continue;
 		if (write ? !layout[i].writable : !layout[i].readable)
 			return -EINVAL;
-		return vfm_faults_check(&device->faults, VFM_OP_REGISTER, layout[i].name, NULL);
+		return vfm_faults_check(&device->faults, write ? VFM_OP_REGISTER_WRITE : VFM_OP_REGISTER_READ,
+					layout[i].name, NULL);
 	}
 	return -EINVAL;
 }

@@ -8,7 +8,7 @@
  * What a v2 data descriptor yields: a header, records numbered from 0 (device memory, in runs of
  * pages; the registers), and an end record. All little-endian.
  */
-#define VFM_STREAM_MAGIC 0x6d7274732d6d6676ull	/* "vfm-strm" */
+#define VFM_STREAM_MAGIC 0x6d7274732d6d6676ull /* "vfm-strm" */
 #define VFM_STREAM_VERSION 1u
 
 struct vfm_stream_header {
@@ -19,9 +19,9 @@ struct vfm_stream_header {
 } __packed;
 
 enum vfm_record_type {
-	VFM_RECORD_MEMORY = 1,	/* length bytes of device memory follow, for offset on */
-	VFM_RECORD_REGISTERS = 2,	/* a struct vfm_registers_image follows */
-	VFM_RECORD_END = 3,	/* nothing follows */
+	VFM_RECORD_MEMORY = 1,	  /* length bytes of device memory follow, for offset on */
+	VFM_RECORD_REGISTERS = 2, /* a struct vfm_registers_image follows */
+	VFM_RECORD_END = 3,	  /* nothing follows */
 };
 
 struct vfm_stream_record {

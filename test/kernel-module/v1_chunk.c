@@ -10,20 +10,20 @@
 
 #include "device.h"
 
-#define CHUNK_MAGIC 0x6b6e6863316d6676ull	/* "vfm1chnk" */
+#define CHUNK_MAGIC 0x6b6e6863316d6676ull /* "vfm1chnk" */
 
 enum {
 	CHUNK_MEMORY = 1,
-	CHUNK_REGISTERS = 2,	/* the last one */
+	CHUNK_REGISTERS = 2, /* the last one */
 };
 
 struct chunk_header {
 	__le64 magic;
 	__le64 sequence;
-	__le64 offset;	/* in the device memory */
-	__le32 length;	/* of what follows, a multiple of 8 */
+	__le64 offset; /* in the device memory */
+	__le32 length; /* of what follows, a multiple of 8 */
 	__le32 kind;
-	__le64 checksum;	/* of the fields above and what follows */
+	__le64 checksum; /* of the fields above and what follows */
 } __packed;
 
 static u64 mix(u64 sum, u64 word)
@@ -53,8 +53,7 @@ static unsigned long pages_per_chunk(const struct vfm_device *device)
 
 static bool wants_registers(const struct vfm_device *device)
 {
-	return vfm_v1_state_of(device->v1.device_state) == VFM_V1_STOP_COPY &&
-	       !device->v1.registers_sent;
+	return vfm_v1_state_of(device->v1.device_state) == VFM_V1_STOP_COPY && !device->v1.registers_sent;
 }
 
 u64 vfm_v1_chunk_pending(const struct vfm_device *device)

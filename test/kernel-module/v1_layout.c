@@ -2,13 +2,14 @@
 /*
  * Where the data section of the v1 migration region can be mapped, and where in it a chunk lies.
  */
+#include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
 
 #include "device.h"
 
 #define SPARSE_AREAS 3
-#define SHIFTS 7	/* different places for a straddling chunk */
+#define SHIFTS 7 /* different places for a straddling chunk */
 
 static u64 room(const struct vfm_device *device)
 {
@@ -47,7 +48,7 @@ static u64 lay_out(struct vfm_device *device)
 	case VFM_V1_STRADDLE:
 		/* Mappable and trapped strips in turn, from the end of the section to its start. */
 		strip = max_t(u64, PAGE_SIZE, round_down(size / 4, PAGE_SIZE));
-		size = round_up(size + (SHIFTS - 1) * PAGE_SIZE, 2 * strip);
+		size = roundup(size + (SHIFTS - 1) * PAGE_SIZE, 2 * strip);
 		for (start = size; start; start -= 2 * strip)
 			add_area(v1, start - 2 * strip, strip);
 		break;

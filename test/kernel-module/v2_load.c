@@ -17,8 +17,7 @@ static size_t head_wanted(const struct vfm_session *session)
 
 	if (!session->begun)
 		return sizeof(struct vfm_stream_header);
-	if (session->head_length >= sizeof(*record) &&
-	    le32_to_cpu(record->type) == VFM_RECORD_REGISTERS)
+	if (session->head_length >= sizeof(*record) && le32_to_cpu(record->type) == VFM_RECORD_REGISTERS)
 		return sizeof(*record) + sizeof(struct vfm_registers_image);
 	return sizeof(*record);
 }

@@ -27,8 +27,7 @@ u64 vfm_save_remaining(const struct vfm_device *device)
 {
 	const struct vfm_session *session = device->session;
 
-	u64 bytes = sizeof(struct vfm_stream_header) + 2 * RECORD_BYTES +
-		    sizeof(struct vfm_registers_image);
+	u64 bytes = sizeof(struct vfm_stream_header) + 2 * RECORD_BYTES + sizeof(struct vfm_registers_image);
 
 	if (!session || !device->memory.tracking)
 		return bytes + pages_bytes(device->memory.nr_pages);
@@ -55,6 +54,18 @@ static void put_record(struct vfm_session *session, u32 type, u64 offset, u64 le
 	session->head_done = 0;
 }
 
+/* How many pages the next record may have. */
+static unsigned long pages_allowed(const struct vfm_session *session)
+{
+	const struct vfm_device *device = session->device;
+
+	/* The first pass over the memory needs nobody to start it. */
+	if (device->state == VFIO_DEVICE_STATE_STOP_COPY || !device->settings.precopy_rounds ||
+	    device->memory.next_unsent < device->memory.nr_pages)
+		return VFM_RECORD_PAGES;
+	return min_t(u64, VFM_RECORD_PAGES, session->round_pages);
+}
+
 /* Puts what comes next into the session's head. False: nothing, for now or for good. */
 static bool make_next(struct vfm_session *session)
 {
@@ -74,8 +85,9 @@ static bool make_next(struct vfm_session *session)
 		session->begun = true;
 		return true;
 	}
-	run = vfm_memory_take_run(&device->memory, VFM_RECORD_PAGES, &first);
+	run = vfm_memory_take_run(&device->memory, pages_allowed(session), &first);
 	if (run) {
+		session->round_pages -= min_t(u64, session->round_pages, run);
 		session->payload_offset = (u64)first << VFM_PAGE_SHIFT;
 		session->payload_left = (u64)run << VFM_PAGE_SHIFT;
 		put_record(session, VFM_RECORD_MEMORY, session->payload_offset, session->payload_left);
@@ -112,8 +124,8 @@ static ssize_t read_some(struct vfm_session *session, char __user *to, size_t le
 			session->head_done += part;
 		} else if (session->payload_left) {
 			part = min_t(u64, length - done, session->payload_left);
-			if (vfm_memory_read_user(&session->device->memory, session->payload_offset,
-						 to + done, part))
+			if (vfm_memory_read_user(&session->device->memory, session->payload_offset, to + done,
+						 part))
 				return -EFAULT;
 			session->payload_offset += part;
 			session->payload_left -= part;
@@ -142,8 +154,7 @@ static ssize_t save_read(struct file *file, char __user *to, size_t length, loff
 		if (device->read_limit)
 			length = min_t(size_t, length, device->read_limit);
 		ret = read_some(session, to, min_t(size_t, length, MAX_READ));
-		if (!ret && device->state != VFIO_DEVICE_STATE_STOP_COPY &&
-		    !device->settings.drained_is_zero)
+		if (!ret && device->state != VFIO_DEVICE_STATE_STOP_COPY && !device->settings.drained_is_zero)
 			ret = -ENOMSG;
 	}
 	mutex_unlock(&device->lock);
@@ -157,8 +168,7 @@ static int precopy_info(struct vfm_session *session, struct vfio_precopy_info *i
 	u64 unsent;
 	int ret;
 
-	if (device->state != VFIO_DEVICE_STATE_PRE_COPY &&
-	    device->state != VFIO_DEVICE_STATE_PRE_COPY_P2P)
+	if (device->state != VFIO_DEVICE_STATE_PRE_COPY && device->state != VFIO_DEVICE_STATE_PRE_COPY_P2P)
 		return -EINVAL;
 	if (session->ended)
 		return -ENODEV;
@@ -167,6 +177,8 @@ static int precopy_info(struct vfm_session *session, struct vfio_precopy_info *i
 		return ret;
 	vfm_workload_catch_up(device);
 	unsent = device->memory.nr_pages - device->memory.next_unsent;
+	if (!unsent)
+		session->round_pages = device->memory.nr_dirty;
 	/* What belongs to the first pass over the memory is initial, the rest dirty. */
 	info->initial_bytes = header + pages_bytes(unsent);
 	info->dirty_bytes = pages_bytes(device->memory.nr_dirty);
