@@ -15,6 +15,9 @@
 #include "generator.h"
 #include "memory.h"
 
+/* A state larger than the machine is answered with ENOMEM, not with the end of some process. */
+#define PAGE_FLAGS (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 int vfm_memory_init(struct vfm_memory *memory, u64 size)
 {
 	memory->size = size;
@@ -112,7 +115,7 @@ static bool is_zeros(const struct vfm_memory *memory, unsigned long page)
 static void *page_to_write(struct vfm_memory *memory, unsigned long page)
 {
 	if (!memory->pages[page]) {
-		void *made = kmalloc(VFM_PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+		void *made = kmalloc(VFM_PAGE_SIZE, PAGE_FLAGS);
 
 		if (!made)
 			return NULL;

@@ -2,6 +2,7 @@
 /*
  * The module's own test, in plain C: when a test of the package fails on the
  * module, this one tells whose fault it is. Run as root with the module loaded.
+ * An argument: the seconds that the stress test takes.
  */
 #include <unistd.h>
 
@@ -9,7 +10,7 @@
 
 int failures;
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const char *const types[] = { "v1-trapped", "v1-mapped", "v1-sparse", "v1-straddle" };
 	bool cdev = !access("/dev/iommu", F_OK) && !access("/dev/vfio/devices", F_OK);
@@ -27,6 +28,8 @@ int main(void)
 		test_v2(true);
 		test_dma(true);
 	}
+	test_large();
+	test_stress(argc > 1 ? atoi(argv[1]) : 3);
 	set_parameter("state_bytes", "0");
 	printf("%s: %d failures%s\n", failures ? "FAIL" : "ok", failures, cdev ? "" : " (no iommufd here)");
 	return failures ? 1 : 0;

@@ -80,5 +80,7 @@ void test_v1_rules(void);
 void test_v2(bool cdev);
 void test_v2_faults(void);
 void test_dma(bool cdev);
+void test_large(void);
+void test_stress(unsigned int seconds);
 
 #endif
