@@ -97,7 +97,11 @@ static struct file *step(struct vfm_device *device, u32 next)
 	}
 	if (device->session && !(is_saving(now) && is_saving(next)))
 		vfm_session_end(device);
-	if (is_saving(next) && !device->session)
+	/*
+	 * Within the saving states no descriptor is ever handed out, not even to who came too late for
+	 * the first: opened again in one of them (reset_on_open off), the device has no session.
+	 */
+	if (is_saving(next) && !is_saving(now))
 		return vfm_save_begin(device);
 	if (next == VFIO_DEVICE_STATE_RESUMING)
 		return vfm_load_begin(device);

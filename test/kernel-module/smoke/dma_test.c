@@ -81,6 +81,11 @@ void test_dma(bool cdev)
 	CHECK(dma(&device, DMA_WRITE, IOVA + LENGTH - 4096, 8192) != 0);
 	CHECK(dma(&device, DMA_READ, IOVA, LENGTH * 4) == E2BIG);
 
+	if (log_report(&device, 4096, IOVA, LENGTH, bits) < 0 && errno == EOPNOTSUPP) {
+		/* The core's bitmap comes with CONFIG_IOMMUFD_DRIVER, its START does not. */
+		printf("dma (group): done; this kernel cannot report a DMA log\n");
+		goto out;
+	}
 	FAILS(log_report(&device, 4096, IOVA, LENGTH, bits), EINVAL);
 	FAILS(log_stop(&device), EINVAL);
 	FAILS(log_start(&device, 2048, IOVA, LENGTH), EINVAL);
@@ -106,10 +111,11 @@ void test_dma(bool cdev)
 	CHECK(dma(&device, DMA_WRITE, IOVA, LENGTH) == 0);
 	memset(bits, 0, sizeof(bits));
 	CHECK(!log_report(&device, 65536, IOVA, LENGTH / 2, bits) && bits[0] == 0xffffffffull);
-	/* Closing stops it. */
+	printf("dma (%s): done\n", cdev ? "cdev" : "group");
+out:
+	/* Closing stops the log. */
 	remove_device(&device);
 	munmap(memory, LENGTH);
 	free(expected);
 	free(back);
-	printf("dma (%s): done\n", cdev ? "cdev" : "group");
 }

@@ -186,6 +186,12 @@ void test_v2_faults(void)
 	CHECK(v2_state(&device) == VFIO_DEVICE_STATE_RESUMING);
 	FAILS(v2_set(&device, VFIO_DEVICE_STATE_STOP, NULL), EINVAL);
 	CHECK(!reset(&device) && v2_state(&device) == VFIO_DEVICE_STATE_RUNNING);
+	CHECK(!v2_set(&device, VFIO_DEVICE_STATE_PRE_COPY, &fd));
+	close(fd);
+	close_device(&device);
+	reopen_device(&device, false);
+	CHECK(!v2_set(&device, VFIO_DEVICE_STATE_STOP_COPY, &fd) && fd == -1);
+	CHECK(v2_data_size(&device) > 0 && !v2_set(&device, VFIO_DEVICE_STATE_RUNNING, &fd));
 	remove_device(&device);
 
 	set_parameter("flags", "0");
