@@ -16,6 +16,8 @@ int main(int argc, char **argv)
 	bool cdev = !access("/dev/iommu", F_OK) && !access("/dev/vfio/devices", F_OK);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	test_registers();
+	set_parameter("state_bytes", "0");
 	for (size_t i = 0; i < 4; i++)
 		test_v1(types[i]);
 	test_v1_rules();

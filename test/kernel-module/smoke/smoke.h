@@ -75,6 +75,7 @@ void *read_memory(const struct device *device);
 void generate(uint32_t seed, void *to, uint64_t length);
 int reset(const struct device *device);
 
+void test_registers(void);
 void test_v1(const char *type);
 void test_v1_rules(void);
 void test_v2(bool cdev);
