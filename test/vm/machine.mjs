@@ -34,8 +34,10 @@ export function qemuArguments({
   ]
   const rootPort = (n) => device(`pcie-root-port,id=rp${n},chassis=${n},slot=${n}`)
   const nvmeFunctions = 'sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2,max_ioqpairs=6,msix_qsize=7'
+  // Emulated, `rep movsb` moves a byte at a time: without these two the kernel copies three to four times faster.
+  const processor = accelerator === 'tcg' ? 'max,-erms,-fsrm' : 'max'
   return [
-    ...['-accel', accelerator, '-cpu', 'max', '-smp', `${processors}`, '-m', memory],
+    ...['-accel', accelerator, '-cpu', processor, '-smp', `${processors}`, '-m', memory],
     ...['-machine', 'q35,kernel-irqchip=split', ...device('intel-iommu,intremap=on,caching-mode=on')],
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-serial', shell ? 'mon:stdio' : 'stdio'],
