@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { binding } from './binding.js'
 import type { DeviceIdentity } from './device/device.js'
 import { parseDeviceSpec } from './device/spec.js'
-import { throwIfAborted, unwrap, VfioError } from './errors/index.js'
+import { throwIfAborted, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
 import type { NativeDevice } from './native-binding.js'
 
@@ -64,8 +63,8 @@ async function openNative(
       return { native, identity: { spec, driver: 'simulated', holds: [] } }
     }
     case 'descriptor': {
-      const native = unwrap(await binding().adoptDevice(parsed.fd), spec)
-      return { native, identity: { spec, driver: undefined, holds: [] } }
+      const { adoptKernelDevice } = await import('./device/kernel/open.js')
+      return adoptKernelDevice(parsed.fd, spec)
     }
     case 'kernel': {
       const { openKernelDevice } = await import('./device/kernel/open.js')

@@ -1,13 +1,53 @@
 // SPDX-License-Identifier: MIT
-import { VfioError } from '../../errors/index.js'
+import { binding } from '../../binding.js'
+import { errorFrom, isFailure, VfioError } from '../../errors/index.js'
 import type { NativeDevice } from '../../native-binding.js'
 import type { DeviceIdentity } from '../device.js'
+import { KernelGroup } from './group.js'
+import { locateDevice, notViable } from './locate.js'
 
+export interface OpenedDevice {
+  readonly native: NativeDevice
+  readonly identity: DeviceIdentity
+}
+
+/**
+ * Opens a device through its group, in a container of the group's own unless it is in one already.
+ * @throws {VfioError} as {@link locateDevice}; `ERR_VFIO_PERMISSION`, `ERR_VFIO_IN_USE`
+ * @throws {VfioSystemError} an ioctl failed; nothing stays open
+ */
 export async function openKernelDevice(
   name: string,
   options: { readonly spec: string; readonly allowNoIommu?: boolean },
-): Promise<{ native: NativeDevice; identity: DeviceIdentity }> {
-  throw new VfioError('ERR_VFIO_NO_SUCH_DEVICE', `there is no device ${name} on this host`, {
-    device: options.spec,
-  })
+): Promise<OpenedDevice> {
+  const { spec, allowNoIommu = false } = options
+  const located = await locateDevice(name, { spec, allowNoIommu })
+  const { id, noiommu } = located.group
+  // The native device holds its group and that its container, so the handle has done its work afterwards.
+  await using group = await KernelGroup.open(id, { noIommu: noiommu, allowNoIommu }, spec)
+  const status = await group.status()
+  if (!status.viable) throw notViable(located.group, spec)
+  await group.prepare({ allowNoIommu })
+  const native = await group.device(located.name, spec)
+  return { native, identity: { spec, driver: located.driver, holds: [] } }
+}
+
+/**
+ * A device over a descriptor that its owner handed to this process: duplicated, the original stays open.
+ * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` with what it is instead, found out without asking it anything
+ */
+export async function adoptKernelDevice(fd: number, spec: string): Promise<OpenedDevice> {
+  const adopted = await binding().adoptDevice(fd, false)
+  if (!isFailure(adopted)) return { native: adopted, identity: { spec, driver: undefined, holds: [] } }
+  const cause = errorFrom(adopted, spec)
+  if (adopted.reason === 'invalid-argument') {
+    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${spec}: ${adopted.detail}`, { device: spec, cause })
+  }
+  if (cause.code === 'EBADF') {
+    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${spec} is not open in this process`, {
+      device: spec,
+      cause,
+    })
+  }
+  throw cause
 }

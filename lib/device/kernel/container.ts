@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+import { binding } from '../../binding.js'
+import { unwrap } from '../../errors/index.js'
+import type { NativeContainer } from '../../native-binding.js'
+import { openFailure } from './open-failure.js'
+
+/**
+ * `/dev/vfio/vfio`: an IOMMU context that groups are put into. For those who want the kernel's own nouns; `openDevice` needs none of it.
+ */
+export class Container implements AsyncDisposable {
+  /** @internal */
+  readonly native: NativeContainer
+
+  private constructor(native: NativeContainer) {
+    this.native = native
+  }
+
+  /**
+   * Opens a container of its own.
+   * @throws {VfioError} `ERR_VFIO_PERMISSION`
+   * @throws {VfioSystemError} `ENOENT`: this kernel has no VFIO, or its module is not loaded
+   */
+  static async open(): Promise<Container> {
+    const opened = await binding().openContainer()
+    return new Container(openFailure(opened, '/dev/vfio/vfio'))
+  }
+
+  /** Borrowed; -1 once closed. */
+  get descriptor(): number {
+    return this.native.descriptor
+  }
+
+  /** The IOMMU type that is set (`VFIO_TYPE1v2_IOMMU`, …); `undefined` before the first group and after the last. */
+  get iommu(): number | undefined {
+    return this.native.iommu ?? undefined
+  }
+
+  /** `VFIO_GET_API_VERSION`. */
+  async apiVersion(): Promise<number> {
+    return unwrap(await this.native.apiVersion())
+  }
+
+  /** `VFIO_CHECK_EXTENSION`. Before an IOMMU is set, of any IOMMU driver; afterwards, of the one that was set. */
+  async supports(extension: number): Promise<boolean> {
+    return unwrap(await this.native.checkExtension(extension)) > 0
+  }
+
+  /**
+   * `VFIO_SET_IOMMU`; a group must be in the container.
+   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED` for `VFIO_NOIOMMU_IOMMU`, unless `allowNoIommu`
+   */
+  async setIommu(type: number, options: { readonly allowNoIommu?: boolean } = {}): Promise<void> {
+    unwrap(await this.native.setIommu(type, options.allowNoIommu ?? false))
+  }
+
+  /** Lets go. The kernel's object goes with the last group that is in it. */
+  async close(): Promise<void> {
+    await this.native.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
