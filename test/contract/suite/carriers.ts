@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { FrameReader, FrameWriter, type LoadSession, type SaveSession } from '../../../lib/index.js'
+import {
+  deviceStateSection,
+  FrameReader,
+  FrameWriter,
+  type LoadSession,
+  type Manifest,
+  type SaveSession,
+} from '../../../lib/index.js'
 
 export type Carrier = (saving: SaveSession, loading: LoadSession) => Promise<void>
 
@@ -52,7 +59,10 @@ const frames: Carrier = (saving, loading) =>
   withFile(async (file) => {
     {
       await using writer = FrameWriter.open(file.fd)
+      await writer.writeManifest(manifestOf(saving))
+      await writer.beginSection(1, deviceStateSection())
       await saving.pipeToFrames(writer, 1)
+      await writer.endSection(1)
       await writer.finish()
     }
     // The descriptor is at its end; a second one begins at the start.
@@ -66,6 +76,11 @@ const frames: Carrier = (saving, loading) =>
       await again.close()
     }
   })
+
+function manifestOf({ protocol }: SaveSession): Manifest {
+  const capabilities = { preCopy: true, p2p: protocol === 'v2' }
+  return { producer: 'the contract suite', devices: [{ index: 0, protocol, capabilities }] }
+}
 
 /** Raw bytes, natively out and in: v2 only. */
 const bytes: Carrier = (saving, loading) =>
