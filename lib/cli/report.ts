@@ -41,6 +41,7 @@ export function migrationReport(
       ['moved', movedText(moved.bytes, moved.totalMs)],
       ['downtime', formatMs(moved.downtimeMs)],
     ]),
+    '',
     phaseTable(moved.phases),
     ...(ending === undefined ? [] : [ending]),
   ]
@@ -91,6 +92,7 @@ export function saveReport(
         ['moved', movedText(saved.bytes, saved.totalMs)],
         ['stopped for', formatMs(saved.stoppedMs)],
       ]),
+      '',
       phaseTable(saved.phases),
     ].join('\n'),
   }
@@ -110,6 +112,7 @@ export function verifyReport(path: string, summary: ImageSummary): CommandReport
         ['integrity', integrityText(summary.strong, summary.keyed)],
         ['authenticity', authenticityText(summary)],
       ]),
+      '',
       columns(
         ['SECTION', 'DEVICE', 'KIND', 'FRAMES', 'BYTES'],
         summary.sections.map((section) => [
@@ -166,7 +169,7 @@ function phaseTable(phases: readonly Phase[]): string {
       formatMs(ms),
       formatBytes(bytes),
       String(chunks),
-      formatRate(bytes, ms),
+      bytes === 0 ? '-' : formatRate(bytes, ms),
     ]),
   )
 }

@@ -174,7 +174,11 @@ describe('a saved device', () => {
     child.kill('SIGINT')
     const done = await finished
     expect(done.code).toBe(130)
-    expect(jsonOf(done)).toMatchObject({ ok: false, error: { code: 'ABORT_ERR' } })
+    expect(jsonOf(done)).toMatchObject({
+      ok: false,
+      error: { code: 'ABORT_ERR' },
+      source: { device: slow, state: 'running' },
+    })
     expect(readdirSync(folder)).toEqual([])
   })
 })
@@ -198,10 +202,11 @@ describe('a migration', () => {
   })
 
   it('that takes longer than it may is rolled back', async () => {
-    const done = await run(['migrate', slow, 'sim:v2,state=64MiB', '--timeout', '300ms'])
+    const slower = slow.replace('20ms', '500ms')
+    const done = await run(['migrate', slower, 'sim:v2,state=64MiB', '--timeout', '4s'])
     expect(done.code).toBe(124)
     expect(done.stderr).toContain('--timeout')
-    expect(done.stderr).toContain(`source ${slow} is in running`)
+    expect(done.stderr).toContain(`source ${slower} is in running`)
   })
 
   it('that fails names both ends', async () => {

@@ -27,7 +27,7 @@ export function inspectCommand(): Command {
     runCommand(options, {}, async ({ report }) => {
       const found = await hostReport(spec, options.sysfs)
       if (options.probe) {
-        const { probe } = await import('../probe.js')
+        const { probe } = await import('../actions/probe.js')
         const probed = await probe(spec)
         report({ json: { ...found.json, probe: probed.json }, text: `${found.text}\n\n${probed.text}` })
       } else {

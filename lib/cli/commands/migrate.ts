@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { Command } from 'commander'
-import type { MigratableDevice } from '../../migration/migratable-device.js'
 import { type CommonOptions, runCommand } from '../command-run.js'
 import type { EndingOptions } from '../ending.js'
 import { common, digestOption, endingOptions, saveOptions } from '../options.js'
 
-interface MigrateCommandOptions extends CommonOptions, EndingOptions {
+export interface MigrateCommandOptions extends CommonOptions, EndingOptions {
   readonly digest?: string
   readonly preCopy: boolean
   readonly recovery: 'none' | 'previous' | 'stop' | 'reset'
@@ -29,45 +28,10 @@ export function migrateCommand(): Command {
     'migrate 0000:17:00.2 0000:17:00.3 --no-pre-copy --exec vmm -- --vfio-fd 3',
     'migrate sim:v2,state=256MiB,seed=7 sim:v2,state=256MiB --digest bar2 --json',
   ]).action(
-    (sourceSpec: string, targetSpec: string, programArguments: string[], options: MigrateCommandOptions) =>
-      runCommand(options, {}, async ({ signal, progress, report }) => {
-        const endings = await import('../ending.js')
-        const ending = endings.plannedEnding(options, programArguments)
-        const [{ migrate, openDevice }, { migrationReport }, digests] = await Promise.all([
-          import('../../index.js'),
-          import('../report.js'),
-          import('../region-digest.js'),
-        ])
-        const region = options.digest === undefined ? undefined : digests.regionIndex(options.digest)
-        const digestOf = async (device: MigratableDevice): Promise<{ digest?: string }> =>
-          region === undefined ? {} : { digest: await digests.regionDigest(device, region, signal) }
-        await using source = await openDevice(sourceSpec)
-        await using target = await openDevice(targetSpec)
-        endings.checkEnding(ending, target)
-        const before = await digestOf(source)
-        const moved = await migrate(source, target, {
-          preCopy: options.preCopy,
-          recovery: { source: options.recovery },
-          dataPath: options.dataPath,
-          ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),
-          signal,
-          onProgress: (sample) => progress.update(sample),
-        })
-        const after = await digestOf(target)
-        report(
-          migrationReport(
-            moved,
-            { ...moved.source, ...before },
-            { ...moved.destination, ...after, ending },
-            endings.endingText(ending, target),
-          ),
-        )
-        return await endings.carryOut(
-          ending,
-          target,
-          { file: options.exec ?? '', arguments: programArguments },
-          signal,
-        )
+    (source: string, destination: string, programArguments: string[], options: MigrateCommandOptions) =>
+      runCommand(options, {}, async (context) => {
+        const { migrateDevices } = await import('../actions/migrate.js')
+        return migrateDevices({ source, destination }, programArguments, options, context)
       }),
   )
 }

@@ -2,9 +2,8 @@
 import { Command } from 'commander'
 import { type CommonOptions, runCommand } from '../command-run.js'
 import { common, digestOption, keyOption, saveOptions } from '../options.js'
-import { UsageError } from '../usage-error.js'
 
-interface SaveCommandOptions extends CommonOptions {
+export interface SaveCommandOptions extends CommonOptions {
   readonly output: string
   readonly overwrite?: boolean
   readonly strong?: boolean
@@ -34,52 +33,8 @@ export function saveCommand(): Command {
     'save sim:v2,state=64MiB,seed=7 -o - | ssh there vfio-migrate load 0000:17:00.2 -i - --hold',
   ]).action((spec: string, options: SaveCommandOptions) =>
     runCommand(options, { reportOnStderr: options.output === '-' }, async (context) => {
-      const [{ openDevice }, { ImageFile }, { saveDevice }, { saveReport }, digests, { readKeyFile }] =
-        await Promise.all([
-          import('../../index.js'),
-          import('../../stream/index.js'),
-          import('../saved-device.js'),
-          import('../report.js'),
-          import('../region-digest.js'),
-          import('../key-file.js'),
-        ])
-      const toStdout = options.output === '-'
-      if (toStdout && process.stdout.isTTY)
-        throw new UsageError('a terminal is no place for a saved device; name a file')
-      const region = options.digest === undefined ? undefined : digests.regionIndex(options.digest)
-      const key = options.keyFile === undefined ? undefined : await readKeyFile(options.keyFile)
-      // Before the device: nobody's device is opened for a file that cannot be.
-      await using file = toStdout
-        ? undefined
-        : await ImageFile.create(options.output, { overwrite: options.overwrite ?? false })
-      await using device = await openDevice(spec)
-      const digest =
-        region === undefined ? undefined : await digests.regionDigest(device, region, context.signal)
-      const saved = await saveDevice(
-        device,
-        file?.fd ?? process.stdout.fd,
-        {
-          preCopy: options.preCopy,
-          recovery: options.recovery,
-          dataPath: options.dataPath,
-          ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),
-          strong: options.strong ?? false,
-          key,
-          signal: context.signal,
-          onProgress: (sample) => context.progress.update(sample),
-        },
-        async () => file?.commit(),
-      )
-      const state = await (await device.migration()).state()
-      const integrity = { strong: (options.strong ?? false) || key !== undefined, keyed: key !== undefined }
-      context.report(
-        saveReport(
-          saved,
-          { device: spec, state, ...(digest === undefined ? {} : { digest }) },
-          { path: options.output, ...integrity },
-        ),
-      )
-      return undefined
+      const { save } = await import('../actions/save.js')
+      return save(spec, options, context)
     }),
   )
 }

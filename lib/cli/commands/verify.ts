@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { type CommonOptions, runCommand } from '../command-run.js'
 import { common, keyOption } from '../options.js'
 
-interface VerifyOptions extends CommonOptions {
+export interface VerifyCommandOptions extends CommonOptions {
   readonly keyFile?: string
 }
 
@@ -16,19 +16,10 @@ export function verifyCommand(): Command {
     )
     .argument('<file>', 'the saved device')
   return common(keyOption(command), ['verify nic.vfm', 'verify --key-file fleet.key --json nic.vfm']).action(
-    (file: string, options: VerifyOptions) =>
-      runCommand(options, { reading: true }, async ({ signal, progress, report }) => {
-        const [{ verifyFile }, { verifyReport }, { readKeyFile }] = await Promise.all([
-          import('../../stream/index.js'),
-          import('../report.js'),
-          import('../key-file.js'),
-        ])
-        const key = options.keyFile === undefined ? undefined : await readKeyFile(options.keyFile)
-        const onProgress = (at: { bytes: number; total: number }): void => {
-          progress.update({ phase: 'verifying', ...at })
-        }
-        report(verifyReport(file, await verifyFile(file, { key, signal, onProgress })))
-        return undefined
+    (file: string, options: VerifyCommandOptions) =>
+      runCommand(options, { reading: true }, async (context) => {
+        const { verify } = await import('../actions/verify.js')
+        return verify(file, options, context)
       }),
   )
 }

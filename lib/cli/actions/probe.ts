@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What an open device says of itself.
-import { VfioError } from '../errors/index.js'
-import { openDevice } from '../index.js'
-import type { MigratableDevice } from '../migration/migratable-device.js'
-import { formatBytes } from '../quantity.js'
-import type { CommandReport } from './command-run.js'
-import { regionName } from './region-digest.js'
-import { columns, facts } from './table.js'
+import { VfioError } from '../../errors/index.js'
+import { openDevice } from '../../index.js'
+import type { MigratableDevice } from '../../migration/migratable-device.js'
+import { formatBytes } from '../../quantity.js'
+import type { CommandReport } from '../command-run.js'
+import { regionName } from '../region-digest.js'
+import { columns, facts } from '../table.js'
 
 // VFIO_REGION_INFO_FLAG_* and VFIO_PCI_*_IRQ_INDEX in <linux/vfio.h>.
 const regionFlags = ['read', 'write', 'mmap', 'capabilities'] as const
@@ -58,6 +58,7 @@ export async function probe(spec: string): Promise<CommandReport> {
           migration.stopCopyBytes === undefined ? undefined : formatBytes(Number(migration.stopCopyBytes)),
         ],
       ]),
+      '',
       columns(
         ['REGION', 'NAME', 'SIZE', 'ACCESS', 'MAPPABLE'],
         regions.map((region) => [

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+import { type MigratableDevice, migrate, openDevice } from '../../index.js'
+import type { CommandContext } from '../command-run.js'
+import type { MigrateCommandOptions } from '../commands/migrate.js'
+import { carryOut, checkEnding, endingText, plannedEnding } from '../ending.js'
+import { regionDigest, regionIndex } from '../region-digest.js'
+import { migrationReport } from '../report.js'
+import { withWhereabouts } from '../whereabouts.js'
+
+export async function migrateDevices(
+  specs: { readonly source: string; readonly destination: string },
+  programArguments: readonly string[],
+  options: MigrateCommandOptions,
+  context: CommandContext,
+): Promise<number> {
+  const { signal, progress } = context
+  const ending = plannedEnding(options, programArguments)
+  const region = options.digest === undefined ? undefined : regionIndex(options.digest)
+  const digestOf = async (device: MigratableDevice): Promise<{ digest?: string }> =>
+    region === undefined ? {} : { digest: await regionDigest(device, region, signal) }
+  await using source = await openDevice(specs.source, { signal })
+  await using destination = await openDevice(specs.destination, { signal })
+  checkEnding(ending, destination)
+  await withWhereabouts({ source, destination }, async () => {
+    const before = await digestOf(source)
+    const moved = await migrate(source, destination, {
+      preCopy: options.preCopy,
+      recovery: { source: options.recovery },
+      dataPath: options.dataPath,
+      ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),
+      signal,
+      onProgress: (sample) => progress.update(sample),
+    })
+    const after = await digestOf(destination)
+    context.report(
+      migrationReport(
+        moved,
+        { ...moved.source, ...before },
+        { ...moved.destination, ...after, ending },
+        endingText(ending, destination),
+      ),
+    )
+  })
+  return await carryOut(
+    ending,
+    destination,
+    { file: options.exec ?? '', arguments: programArguments },
+    signal,
+  )
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import { ImageFile, openDevice } from '../../index.js'
+import type { CommandContext } from '../command-run.js'
+import type { SaveCommandOptions } from '../commands/save.js'
+import { readKeyFile } from '../key-file.js'
+import { regionDigest, regionIndex } from '../region-digest.js'
+import { saveReport } from '../report.js'
+import { saveDevice } from '../saved-device.js'
+import { UsageError } from '../usage-error.js'
+import { withWhereabouts } from '../whereabouts.js'
+
+export async function save(
+  spec: string,
+  options: SaveCommandOptions,
+  context: CommandContext,
+): Promise<undefined> {
+  const toStdout = options.output === '-'
+  if (toStdout && process.stdout.isTTY) {
+    throw new UsageError('a terminal is no place for a saved device; name a file')
+  }
+  const { signal, progress } = context
+  const region = options.digest === undefined ? undefined : regionIndex(options.digest)
+  const key = options.keyFile === undefined ? undefined : await readKeyFile(options.keyFile)
+  // Before the device: nobody's device is opened for a file that cannot be.
+  await using file = toStdout
+    ? undefined
+    : await ImageFile.create(options.output, { overwrite: options.overwrite ?? false })
+  await using device = await openDevice(spec, { signal })
+  await withWhereabouts({ source: device }, async () => {
+    const digest = region === undefined ? undefined : await regionDigest(device, region, signal)
+    const saved = await saveDevice(
+      device,
+      file?.fd ?? process.stdout.fd,
+      {
+        preCopy: options.preCopy,
+        recovery: options.recovery,
+        dataPath: options.dataPath,
+        ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),
+        strong: options.strong ?? false,
+        key,
+        signal,
+        onProgress: (sample) => progress.update(sample),
+      },
+      async () => file?.commit(),
+    )
+    const state = await (await device.migration()).state()
+    const keyed = key !== undefined
+    context.report(
+      saveReport(
+        saved,
+        { device: spec, state, ...(digest === undefined ? {} : { digest }) },
+        { path: options.output, strong: keyed || (options.strong ?? false), keyed },
+      ),
+    )
+  })
+}
