@@ -2,6 +2,7 @@
 // The only file that loads the addon.
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type AddonAttempt, AddonNotFoundError, UnsupportedPlatformError } from './errors/addon-error.js'
 import type { NativeBinding } from './native-binding.js'
@@ -12,7 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** Where the addon may lie, in the order tried. `VFIO_MIGRATION_ADDON` names one file and rules the others out. */
 export function addonPaths(environment: NodeJS.ProcessEnv = process.env): string[] {
   const chosen = environment.VFIO_MIGRATION_ADDON
-  if (chosen) return [chosen]
+  if (chosen) return [resolve(chosen)]
   const prebuilt = `${root}prebuilds/${process.platform}-${process.arch}`
   return [
     `${root}build/Release/vfio_migration.node`,
