@@ -222,6 +222,21 @@ TEST_CASE("v1: data_size before data_offset, and sizes that cannot be") {
   }
 }
 
+TEST_CASE("v1: a good chunk without data_offset read in its round is refused as well") {
+  BenchDevice source(v1Options());
+  Chunks chunks = stopAndCopy(source);
+  BenchDevice target(v1Options());
+  Section section(target);
+  REQUIRE(target.setV1(4) == 0);
+  section.move(4096, chunks[0], true);
+  CHECK(target.put<uint64_t>(9, kSize, chunks[0].size()) == EINVAL);
+  CHECK(target.read<uint64_t>(9, kOffset) == 4096);
+  CHECK(target.put<uint64_t>(9, kSize, chunks[0].size()) == 0);
+  section.move(4096, chunks[1], true);
+  CHECK(target.put<uint64_t>(9, kSize, chunks[1].size()) == EINVAL);
+  CHECK(target.setV1(0) == EINVAL);
+}
+
 TEST_CASE("v1: another device size is refused at the first chunk") {
   BenchDevice source(v1Options());
   Chunks chunks = stopAndCopy(source);
