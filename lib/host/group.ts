@@ -34,7 +34,7 @@ export async function readGroup(sysfs: Sysfs, device: string, address: string): 
     if (member !== address) siblings.push({ address: member, driver })
     if (!(leavesGroupViable(driver) || (await isRegistered(sysfs, folder, member)))) blockers.push(member)
   }
-  const noiommu = (await sysfs.text(folder, 'name')) === 'vfio-noiommu'
+  const noiommu = await isWithoutIommu(sysfs, id)
   const node = `vfio/${noiommu ? 'noiommu-' : ''}${id}`
   return {
     id,
@@ -43,6 +43,12 @@ export async function readGroup(sysfs: Sysfs, device: string, address: string): 
     noiommu,
     node: (await sysfs.nodeExists(node)) ? `/dev/${node}` : undefined,
   }
+}
+
+// By the node's name. The group's own name does not tell: the kernel calls the groups of emulated devices (mdevs, which reach memory only
+// through their driver and are safe) "vfio-noiommu" as well (drivers/vfio/group.c, vfio_noiommu_group_alloc).
+async function isWithoutIommu(sysfs: Sysfs, id: number): Promise<boolean> {
+  return (await sysfs.exists('class/vfio', `noiommu-${id}`)) || (await sysfs.nodeExists(`vfio/noiommu-${id}`))
 }
 
 // Drivers of mdevs, and the odd VFIO driver, do not carry VFIO in their name; the core's own folder (Linux 6.1) and the mdev's type do tell.

@@ -25,6 +25,7 @@ describe('where a device is found', () => {
 
   it('an mdev, whose driver is called like its parent', async () => {
     tree.mdev(uuid, 'mtty', 'mtty-2', { driver: 'mtty', group: 7 })
+    tree.file('sys/kernel/iommu_groups/7/name', 'vfio-noiommu\n') // what Linux calls the groups of all mdevs
     expect(await locate(uuid)).toMatchObject({ name: uuid, driver: 'mtty', group: { id: 7 } })
   })
 
@@ -59,7 +60,7 @@ describe('where a device is found', () => {
 
   it('refuses a group without an IOMMU, unless allowed', async () => {
     tree.pci('0000:04:00.0', { driver: 'vfio-pci', group: 9, vfio: 0 })
-    tree.file('sys/kernel/iommu_groups/9/name', 'vfio-noiommu\n')
+    tree.file('sys/class/vfio/noiommu-9/dev', '511:0\n')
     await expect(locate('0000:04:00.0')).rejects.toMatchObject({ code: 'ERR_VFIO_NOIOMMU' })
     expect(await locate('0000:04:00.0', true)).toMatchObject({ group: { id: 9, noiommu: true } })
   })
