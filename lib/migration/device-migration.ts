@@ -53,7 +53,7 @@ export class DeviceMigration implements Migration {
     try {
       const from = await this.#protocol.state()
       const reached = await this.#protocol.lead(target, options)
-      if (!isSaving(from)) this.#home = from
+      if (!isSaving(from)) this.#home = from === 'resuming' ? 'running' : from
       return reached
     } finally {
       release()
@@ -61,7 +61,7 @@ export class DeviceMigration implements Migration {
   }
 
   async save(options: SaveOptions = {}): Promise<SaveSession> {
-    checkSizes(options)
+    checkNumbers(options)
     throwIfAborted(options.signal)
     const release = this.#slot.take('save')
     try {
@@ -102,7 +102,7 @@ export class DeviceMigration implements Migration {
   }
 
   async load(options: LoadOptions = {}): Promise<LoadSession> {
-    checkSizes(options)
+    checkNumbers(options)
     throwIfAborted(options.signal)
     const release = this.#slot.take('load')
     try {
@@ -160,8 +160,8 @@ export class DeviceMigration implements Migration {
   }
 }
 
-function checkSizes(options: { readonly bufferSize?: number; readonly maxChunk?: number }): void {
-  const { bufferSize, maxChunk } = options
+function checkNumbers(options: SaveOptions & LoadOptions): void {
+  const { bufferSize, maxChunk, preCopyTimeout } = options
   if (
     bufferSize !== undefined &&
     !(Number.isInteger(bufferSize) && bufferSize >= MIN_BUFFER && bufferSize <= MAX_BUFFER)
@@ -172,5 +172,8 @@ function checkSizes(options: { readonly bufferSize?: number; readonly maxChunk?:
   }
   if (maxChunk !== undefined && !(Number.isSafeInteger(maxChunk) && maxChunk > 0)) {
     throw new RangeError(`maxChunk must be a positive integer, not ${maxChunk}`)
+  }
+  if (preCopyTimeout !== undefined && !(preCopyTimeout >= 0)) {
+    throw new RangeError(`preCopyTimeout must be a number of milliseconds, not ${preCopyTimeout}`)
   }
 }

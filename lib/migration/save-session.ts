@@ -73,7 +73,10 @@ export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
   pipeTo(fd: number): Promise<Moved>
   /** Writes one data frame per chunk, natively. */
   pipeToFrames(writer: FrameWriter, section: number): Promise<Moved>
-  /** Into a device of this process, natively and without a detour through a stream. */
+  /**
+   * Into a device of this process, natively and without a detour through a stream. A failure of either side ends both sessions, and
+   * each undoes its own device: see the `recovery` of each.
+   */
   pipeInto(load: LoadSession): Promise<Moved>
   /**
    * Leave pre-copy now, without waiting for the policy. May be called while a pump runs; v1 then waits for the border of a chunk. While

@@ -23,6 +23,7 @@ const LONGEST_PAUSE = 250
 const MAX_DRAINED_IN_STOP_COPY = 20
 
 const PRE_COPY_TIMEOUT = 120_000
+const LONGEST_TIMER = 2 ** 31 - 1
 
 type Progress = Turn['progress']
 
@@ -303,7 +304,8 @@ export class Save implements SaveSession {
   }
 
   #limitPreCopy(milliseconds: number): void {
-    if (milliseconds === Number.POSITIVE_INFINITY) return
+    // A longer timer of Node's fires at once.
+    if (milliseconds > LONGEST_TIMER) return
     this.#timer = setTimeout(() => {
       // A failure has ended the session, and its consumer learns of it.
       this.switchover().catch(() => {})

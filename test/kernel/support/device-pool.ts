@@ -43,6 +43,8 @@ export class DevicePool {
     const uuid = this.#idle.shift() ?? this.#make()
     if (uuid === undefined) throw new Error('every device of this kind is open')
     const device = await openDevice(uuid)
+    // Some keep what they were given over a close and an open: mtty does.
+    await device.reset()
     this.#open.set(device, uuid)
     return device
   }

@@ -324,3 +324,36 @@ it('a save goes on from the state that a transition led to', async () => {
   await saving.close()
   expect(fake.stateName).toBe('running')
 })
+
+it('a save that goes on from a transition out of resuming never rolls back into it', async () => {
+  const { fake, migration } = await open({ protocol: 'v2' })
+  await migration.transition('resuming')
+  await migration.transition('stop-copy')
+  const saving = await migration.save()
+  await saving.close()
+  expect(fake.stateName).toBe('running')
+})
+
+it.each([{ bufferSize: 4096 }, { bufferSize: 2 ** 24 }, { maxChunk: 0 }, { preCopyTimeout: Number.NaN }])(
+  'impossible numbers are refused before the device is touched: %o',
+  async (options) => {
+    const { fake, migration } = await open({ protocol: 'v2' })
+    await expect(migration.save(options)).rejects.toBeInstanceOf(RangeError)
+    expect(fake.log).toEqual([])
+  },
+)
+
+it('a limit longer than any timer is no limit, not one that is over at once', async () => {
+  const { migration } = await open({ protocol: 'v2', preCopy: ['a'], stopCopy: [] })
+  const rounds: number[] = []
+  await using saving = await migration.save({
+    preCopy: true,
+    preCopyTimeout: 2 ** 40,
+    switchover: ({ round }) => {
+      rounds.push(round)
+      return round < 3 ? 'continue' : 'switch'
+    },
+  })
+  await textOf(saving)
+  expect(rounds).toEqual([1, 2, 3])
+})
