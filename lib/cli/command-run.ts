@@ -56,7 +56,7 @@ export async function runCommand(
   }
   using interruption = new Interruption((signal) => {
     progress.note(
-      `${signal}: stopping and rolling back (again to quit at once, wherever the devices are then)`,
+      `${signal}: stopping; what is half done is undone (again to quit at once, wherever the devices are then)`,
     )
   })
   const { signal, cancel } = withTimeout(interruption.signal, options.timeout)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
+
+import type { StreamReport } from '../migration/report.js'
 import type { CommandReport } from './command-run.js'
 import type { Ending } from './ending.js'
 import { movedText, type Side, sideText } from './report.js'
-import type { Loaded } from './saved-device.js'
 import { styled } from './style.js'
 import { facts } from './table.js'
 
 export function loadReport(
-  loaded: Loaded,
+  loaded: StreamReport,
   destination: Side & { readonly ending: Ending },
   file: { readonly path: string; readonly authenticated: boolean },
   ending: string,

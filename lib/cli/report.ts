@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What the commands report of devices and what moved between them: for people, and as data.
 
+import type { PhaseReport, StreamReport } from '../migration/report.js'
 import { formatBytes, formatMs, formatRate } from '../quantity.js'
 import type { ImageSummary } from '../stream/index.js'
 import type { CommandReport } from './command-run.js'
 import type { Ending } from './ending.js'
-import type { Phase, Saved } from './saved-device.js'
 import { styled, styledState } from './style.js'
 import { columns, facts } from './table.js'
 
@@ -22,7 +22,7 @@ export interface MigrationFacts {
   readonly bytes: number
   readonly totalMs: number
   readonly downtimeMs: number
-  readonly phases: readonly Phase[]
+  readonly phases: readonly PhaseReport[]
 }
 
 export function migrationReport(
@@ -66,7 +66,7 @@ export function migrationJson(
 }
 
 export function saveReport(
-  saved: Saved,
+  saved: StreamReport,
   source: Side,
   file: { readonly path: string; readonly strong: boolean; readonly keyed: boolean },
 ): CommandReport {
@@ -76,7 +76,7 @@ export function saveReport(
       protocol: saved.protocol,
       bytes: saved.bytes,
       totalMs: rounded(saved.totalMs),
-      stoppedMs: rounded(saved.stoppedMs),
+      stoppedMs: rounded(stoppedMs(saved)),
       source,
       file: { ...file, bytes: saved.streamBytes, frames: saved.frames },
       phases: phasesJson(saved.phases),
@@ -90,7 +90,7 @@ export function saveReport(
         ['integrity', integrityText(file.strong, file.keyed)],
         ['protocol', saved.protocol],
         ['moved', movedText(saved.bytes, saved.totalMs)],
-        ['stopped for', formatMs(saved.stoppedMs)],
+        ['stopped for', formatMs(stoppedMs(saved))],
       ]),
       '',
       phaseTable(saved.phases),
@@ -127,6 +127,11 @@ export function verifyReport(path: string, summary: ImageSummary): CommandReport
   }
 }
 
+// What the source was out of service for, at least: without pre-copy all of it.
+function stoppedMs({ phases }: StreamReport): number {
+  return phases.filter(({ name }) => name !== 'pre-copy').reduce((sum, { ms }) => sum + ms, 0)
+}
+
 function deviceText({ identity }: ImageSummary['devices'][number]): string {
   return `${identity?.name ?? 'a device'} (${identity?.kind ?? 'kind unknown'})`
 }
@@ -161,7 +166,7 @@ function authenticityText({ keyed, authenticated }: ImageSummary): string {
   return keyed ? 'not checked: no --key-file was given' : 'none: anybody can have written it'
 }
 
-function phaseTable(phases: readonly Phase[]): string {
+function phaseTable(phases: readonly PhaseReport[]): string {
   return columns(
     ['PHASE', 'TIME', 'BYTES', 'CHUNKS', 'RATE'],
     phases.map(({ name, ms, bytes, chunks }) => [
@@ -174,7 +179,7 @@ function phaseTable(phases: readonly Phase[]): string {
   )
 }
 
-function phasesJson(phases: readonly Phase[]): Phase[] {
+function phasesJson(phases: readonly PhaseReport[]): PhaseReport[] {
   return phases.map(({ name, ms, bytes, chunks }) => ({ name, ms: rounded(ms), bytes, chunks }))
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+import type { Manifest } from '../stream/manifest.js'
 import type { MigrationState } from './state.js'
 
-/** `prepare`: destination to resuming. `resume`: destination to running. `finish`: source to stop, after the downtime. */
-export type MigrationPhase = 'prepare' | 'pre-copy' | 'stop-copy' | 'resume' | 'finish'
+/** `prepare`: destination to resuming. `load`: from a stream. `resume`: destination to running. `finish`: source to stop, after the downtime. */
+export type MigrationPhase = 'prepare' | 'pre-copy' | 'stop-copy' | 'load' | 'resume' | 'finish'
 
 export interface PhaseReport {
   readonly name: MigrationPhase
@@ -44,6 +45,14 @@ export interface TransferReport {
   readonly device: string
   readonly state: MigrationState | 'unknown'
   readonly phases: readonly PhaseReport[]
+}
+
+/** A save to a framed stream, or a load from one. */
+export interface StreamReport extends TransferReport {
+  readonly manifest: Manifest
+  readonly frames: number
+  /** The whole stream, framing included. */
+  readonly streamBytes: number
 }
 
 /** How far an operation is. */

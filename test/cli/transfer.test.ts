@@ -230,6 +230,17 @@ describe('a migration', () => {
     })
   })
 
+  it('of a device without migration says why not', async () => {
+    const done = await run(['migrate', 'sim:none', 'sim:v2', '--json'])
+    expect(done.code).toBe(1)
+    expect(jsonOf(done)).toMatchObject({ ok: false, error: { code: 'ERR_VFIO_NOT_MIGRATABLE' } })
+    const probed = jsonOf(await run(['inspect', 'sim:none', '--probe', '--json']))
+    expect(probed).toMatchObject({
+      ok: true,
+      probe: { migration: { migratable: false, reason: expect.any(String) } },
+    })
+  })
+
   it('holds the destination until it is told to go', async () => {
     const { child, finished, says } = start(['migrate', 'sim:v2,state=1MiB', 'sim:v2,state=1MiB', '--hold'])
     await says('is held open')

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { openDevice, openImage } from '../../index.js'
+import { loadFromStream, openDevice, openImage } from '../../index.js'
 import type { CommandContext } from '../command-run.js'
 import type { LoadCommandOptions } from '../commands/load.js'
 import { carryOut, checkEnding, endingText, plannedEnding } from '../ending.js'
 import { readKeyFile } from '../key-file.js'
 import { loadReport } from '../load-report.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
-import { loadDevice } from '../saved-device.js'
 import { withWhereabouts } from '../whereabouts.js'
 
 export async function load(
@@ -23,20 +22,19 @@ export async function load(
   try {
     await using device = await openDevice(spec, { signal })
     checkEnding(ending, device)
+    const total = (await file?.stat())?.size
     await withWhereabouts({ destination: device }, async () => {
-      const loaded = await loadDevice(device, file?.fd ?? process.stdin.fd, {
+      const loaded = await loadFromStream(device, file?.fd ?? process.stdin.fd, {
         dataPath: options.dataPath,
         key,
         signal,
-        total: (await file?.stat())?.size,
-        onProgress: (sample) => progress.update(sample),
+        onProgress: (sample) => progress.update({ ...sample, total }),
       })
-      const state = await (await device.migration()).state()
       const digest = region === undefined ? undefined : await regionDigest(device, region, signal)
       context.report(
         loadReport(
           loaded,
-          { device: spec, state, ...(digest === undefined ? {} : { digest }), ending },
+          { device: spec, state: loaded.state, ...(digest === undefined ? {} : { digest }), ending },
           { path: options.input, authenticated: key !== undefined },
           endingText(ending, device),
         ),

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { ImageFile, openDevice } from '../../index.js'
+import { ImageFile, openDevice, saveToStream } from '../../index.js'
 import type { CommandContext } from '../command-run.js'
 import type { SaveCommandOptions } from '../commands/save.js'
 import { readKeyFile } from '../key-file.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
 import { saveReport } from '../report.js'
-import { saveDevice } from '../saved-device.js'
 import { UsageError } from '../usage-error.js'
 import { withWhereabouts } from '../whereabouts.js'
 
@@ -28,27 +27,22 @@ export async function save(
   await using device = await openDevice(spec, { signal })
   await withWhereabouts({ source: device }, async () => {
     const digest = region === undefined ? undefined : await regionDigest(device, region, signal)
-    const saved = await saveDevice(
-      device,
-      file?.fd ?? process.stdout.fd,
-      {
-        preCopy: options.preCopy,
-        recovery: options.recovery,
-        dataPath: options.dataPath,
-        ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),
-        strong: options.strong ?? false,
-        key,
-        signal,
-        onProgress: (sample) => progress.update(sample),
-      },
-      async () => file?.commit(),
-    )
-    const state = await (await device.migration()).state()
+    const saved = await saveToStream(device, file?.fd ?? process.stdout.fd, {
+      preCopy: options.preCopy,
+      recovery: options.recovery,
+      dataPath: options.dataPath,
+      ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),
+      strong: options.strong ?? false,
+      key,
+      signal,
+      onProgress: (sample) => progress.update(sample),
+      secure: async () => file?.commit(),
+    })
     const keyed = key !== undefined
     context.report(
       saveReport(
         saved,
-        { device: spec, state, ...(digest === undefined ? {} : { digest }) },
+        { device: spec, state: saved.state, ...(digest === undefined ? {} : { digest }) },
         { path: options.output, strong: keyed || (options.strong ?? false), keyed },
       ),
     )

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+import { VfioError } from '../errors/index.js'
+import { FrameReader } from '../stream/frame-reader.js'
+import { openImage } from '../stream/image-file.js'
+import type { Manifest } from '../stream/manifest.js'
+import type { LoadOptions, LoadSession } from './load-session.js'
+import { profileOfManifest } from './manifest.js'
+import type { MigratableDevice } from './migratable-device.js'
+import { checkCompatible, profileOf } from './profile.js'
+import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
+import { actualState } from './refusal.js'
+import type { StreamReport } from './report.js'
+
+export interface LoadStreamOptions extends LoadOptions, ProgressOptions {
+  /** The key the stream was written with; an unkeyed one is then refused. */
+  readonly key?: Uint8Array | undefined
+  /** Where the device ends. Default `running`. */
+  readonly target?: 'running' | 'stop'
+}
+
+/**
+ * Loads the one device that the stream at `fd` holds. What is loaded is committed only after the end record proved the whole stream intact;
+ * after any failure the device is reset (or as the option `recovery` says).
+ * @throws {VfioError} `ERR_VFIO_INCOMPATIBLE`, before the device is touched; `ERR_VFIO_STREAM_*` and `ERR_VFIO_MALFORMED` for a bad stream
+ */
+export async function loadFromStream(
+  device: MigratableDevice,
+  fd: number,
+  options: LoadStreamOptions = {},
+): Promise<StreamReport> {
+  const { key, signal, maxChunk, target = 'running' } = options
+  await using reader = FrameReader.open(fd, { key, signal, maxData: maxChunk })
+  const manifest = await reader.readManifest()
+  const migration = await device.migration()
+  const [saved, another] = manifest.devices
+  if (saved === undefined || another !== undefined) {
+    throw new VfioError(
+      'ERR_VFIO_INCOMPATIBLE',
+      `the stream holds ${manifest.devices.length} devices; one at a time can be loaded`,
+      { device: device.spec },
+    )
+  }
+  checkCompatible(profileOfManifest(saved), await profileOf(device, migration), device.spec)
+  let loading: LoadSession | undefined
+  using clock = new PhaseClock(options, () => loading?.moved ?? NOTHING)
+  clock.enter('prepare')
+  loading = await migration.load(options)
+  try {
+    clock.enter('load')
+    await loadSections(reader, loading, manifest)
+    clock.enter('resume')
+    await loading.complete(target)
+    const { phases, totalMs } = clock.finish()
+    return {
+      ok: true,
+      protocol: migration.protocol,
+      ...loading.moved,
+      totalMs,
+      device: device.spec,
+      state: await actualState(migration),
+      phases,
+      manifest,
+      frames: reader.totals.frames,
+      streamBytes: reader.totals.bytes,
+    }
+  } finally {
+    await loading.close()
+  }
+}
+
+/** Loads what {@link saveToFile} wrote. */
+export async function loadFromFile(
+  device: MigratableDevice,
+  path: string,
+  options: LoadStreamOptions = {},
+): Promise<StreamReport> {
+  const file = await openImage(path)
+  try {
+    return await loadFromStream(device, file.fd, options)
+  } finally {
+    await file.close()
+  }
+}
+
+// To the very end record: until that is right, nothing that was loaded may be committed.
+async function loadSections(reader: FrameReader, loading: LoadSession, manifest: Manifest): Promise<void> {
+  const states = new Set<number>()
+  for (let frame = await reader.next(); frame !== null; frame = await reader.next()) {
+    if (frame.kind === 'section-begin') {
+      if (frame.description.device >= manifest.devices.length) {
+        throw new VfioError(
+          'ERR_VFIO_MALFORMED',
+          `section ${frame.section} belongs to a device the manifest lacks`,
+        )
+      }
+      if (frame.description.kind === 'device-state') states.add(frame.section)
+    } else if (frame.kind === 'data') {
+      if (states.has(frame.section)) await loading.loadFromFrames(reader, frame.section)
+      else await reader.skipData(frame.section)
+    }
+  }
+  if (states.size !== 1) {
+    throw new VfioError(
+      'ERR_VFIO_MALFORMED',
+      `the stream holds ${states.size} states of the device instead of one`,
+    )
+  }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+import { FrameWriter } from '../stream/frame-writer.js'
+import { ImageFile } from '../stream/image-file.js'
+import { deviceStateSection } from '../stream/section.js'
+import { manifestOf } from './manifest.js'
+import type { MigratableDevice } from './migratable-device.js'
+import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
+import { actualState } from './refusal.js'
+import type { StreamReport } from './report.js'
+import type { SaveOptions, SaveSession } from './save-session.js'
+
+export interface SaveStreamOptions extends SaveOptions, ProgressOptions {
+  /** A SHA-256 with every data frame. Default false. */
+  readonly strong?: boolean
+  /** HMAC-SHA256 key, at least 16 bytes. */
+  readonly key?: Uint8Array | undefined
+  /**
+   * Called once the whole stream is written, while the source can still go back: a failure to keep what was written (a full disk, a lost
+   * peer) rolls the save back.
+   */
+  readonly secure?: () => Promise<void>
+}
+
+/**
+ * Saves `device` in the format of docs/stream-format.md to a descriptor, which is borrowed. The device ends in `stop`; after a failure
+ * where the option `recovery` says.
+ * @throws {VfioError} the save failed; `recovery` says what was done to the device
+ */
+export async function saveToStream(
+  device: MigratableDevice,
+  fd: number,
+  options: SaveStreamOptions = {},
+): Promise<StreamReport> {
+  const { signal, strong = false, key, secure } = options
+  const migration = await device.migration()
+  const manifest = await manifestOf(device, migration)
+  let saving: SaveSession | undefined
+  const followSwitchover = (): void => {
+    const { stoppedAt, preCopied } = saving ?? {}
+    if (clock.phase !== 'pre-copy' || stoppedAt === undefined || preCopied === undefined) return
+    clock.enter('stop-copy', stoppedAt, preCopied)
+  }
+  await using writer = FrameWriter.open(fd, { strong, key, signal })
+  await writer.writeManifest(manifest)
+  await writer.beginSection(1, deviceStateSection())
+  using clock = new PhaseClock(options, () => saving?.moved ?? NOTHING, followSwitchover)
+  saving = await migration.save(options)
+  try {
+    clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
+    const { bytes, chunks } = await saving.pipeToFrames(writer, 1)
+    followSwitchover()
+    await writer.endSection(1)
+    await writer.finish()
+    await secure?.()
+    clock.enter('finish')
+    await saving.complete()
+    const { phases, totalMs } = clock.finish()
+    return {
+      ok: true,
+      protocol: migration.protocol,
+      bytes,
+      chunks,
+      totalMs,
+      device: device.spec,
+      state: await actualState(migration),
+      phases,
+      manifest,
+      frames: writer.totals.frames,
+      streamBytes: writer.totals.bytes,
+    }
+  } finally {
+    await saving.close()
+  }
+}
+
+/**
+ * Saves `device` to a file, which appears under its name only when it is whole and on disk, readable by its owner alone.
+ * @throws {VfioError} `ERR_VFIO_FILE_EXISTS`, before the device is touched
+ */
+export async function saveToFile(
+  device: MigratableDevice,
+  path: string,
+  options: Omit<SaveStreamOptions, 'secure'> & { readonly overwrite?: boolean } = {},
+): Promise<StreamReport> {
+  await using file = await ImageFile.create(path, { overwrite: options.overwrite ?? false })
+  return await saveToStream(device, file.fd, { ...options, secure: () => file.commit() })
+}
