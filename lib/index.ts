@@ -8,14 +8,38 @@ export {
 } from './device/device.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
-export * from './errors/index.js'
+export {
+  type AddonAttempt,
+  AddonNotFoundError,
+  type ErrorCode,
+  errnoMessage,
+  errnoName,
+  errnoNumber,
+  errorCodes,
+  type Recovery,
+  type RecoveryPolicy,
+  UnsupportedPlatformError,
+  VfioAbortError,
+  VfioError,
+  VfioMigrationError,
+  VfioSystemError,
+  VfioTransitionError,
+} from './errors/index.js'
 export type { Chunk, Moved } from './migration/chunk.js'
 export type { LoadOptions, LoadSession } from './migration/load-session.js'
 export { type LoadStreamOptions, loadFromFile, loadFromStream } from './migration/load-stream.js'
 export { MigratableDevice } from './migration/migratable-device.js'
 export { type MigrateOptions, migrate } from './migration/migrate.js'
 export type { Migration, MigrationCapabilities, TransitionOptions } from './migration/migration.js'
-export type { MigrationReport, StreamReport, TransferReport } from './migration/report.js'
+export type {
+  DeviceReport,
+  MigrationPhase,
+  MigrationProgress,
+  MigrationReport,
+  PhaseReport,
+  StreamReport,
+  TransferReport,
+} from './migration/report.js'
 export type { PreCopySnapshot, SaveOptions, SaveSession, SwitchoverPolicy } from './migration/save-session.js'
 export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
 export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
