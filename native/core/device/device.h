@@ -12,8 +12,10 @@
 #include "core/base/result.h"
 #include "core/base/span.h"
 #include "core/device/info.h"
+#include "core/device/irqs.h"
 #include "core/device/mapping.h"
 #include "core/device/session.h"
+#include "core/dma/address_space.h"
 
 namespace vfm {
 
@@ -32,6 +34,9 @@ class Device {
   virtual Result<DeviceInfo> info() = 0;
   virtual Result<RegionInfo> regionInfo(uint32_t index) = 0;
   virtual Result<IrqInfo> irqInfo(uint32_t index) = 0;
+
+  // VFIO_DEVICE_SET_IRQS. The eventfds in the request are real ones on every backend.
+  virtual Status setIrqs(const IrqRequest& /*request*/) { return lacks("VFIO_DEVICE_SET_IRQS"); }
 
   // VFIO_DEVICE_RESET. Leads to running, ends every session, loses the device's state.
   virtual Status reset() = 0;
@@ -53,6 +58,25 @@ class Device {
   virtual Result<StateChange> setMigrationState(uint32_t state) = 0;
   virtual Result<uint64_t> migrationDataSize() = 0;
 
+  // The device's own log of the pages it writes (DMA logging). `ranges` whole pages of `pageSize`, not
+  // overlapping; answers the page size that the device uses instead.
+  virtual Result<uint64_t> startDmaLog(const std::vector<IovaRange>& /*ranges*/, uint64_t /*pageSize*/) {
+    return lacks("VFIO_DEVICE_FEATURE SET DMA_LOGGING_START").failure();
+  }
+  // Adds to the bitmap and forgets what was reported. After a failure everything counts as dirty.
+  virtual Status reportDmaLog(DirtyBitmap& /*into*/) {
+    return lacks("VFIO_DEVICE_FEATURE GET DMA_LOGGING_REPORT");
+  }
+  virtual Status stopDmaLog() { return lacks("VFIO_DEVICE_FEATURE SET DMA_LOGGING_STOP"); }
+
+  // Where the device's DMA goes; null while it is attached to nothing. The device holds it.
+  virtual std::shared_ptr<AddressSpace> addressSpace() { return nullptr; }
+  // Reason::kUnsupported: an address space of another backend, or a device that cannot change its own.
+  virtual Status attach(std::shared_ptr<AddressSpace> /*space*/) {
+    return lacks("attach to an address space");
+  }
+  virtual Status detach() { return lacks("detach from an address space"); }
+
   // VFIO_DEVICE_FEATURE as it is: `flags` holds the feature index and GET, SET or PROBE; `payload` goes in
   // and comes out.
   virtual Status feature(uint32_t flags, Bytes payload) = 0;
@@ -60,6 +84,11 @@ class Device {
   // From any thread, when the owner is letting go: calls in progress return Reason::kCancelled as soon as the
   // backend can. The kernel cannot interrupt an ioctl, so there nothing happens before it returns.
   virtual void cancel() {}
+
+ protected:
+  static Status lacks(const char* what) {
+    return Failure::because(Reason::kUnsupported, what, "this device has no such thing");
+  }
 };
 
 }  // namespace vfm
