@@ -2,6 +2,8 @@
 import { unwrap, VfioError } from '../errors/index.js'
 import type { NativeDevice, NativeRegionInfo, RegisterWidth } from '../native-binding.js'
 import type { Children } from './children.js'
+import type { EventFd } from './event-fd.js'
+import { Ioeventfd } from './ioeventfd.js'
 import { RegionMapping } from './region-mapping.js'
 
 /** `struct vfio_region_info` and what its capability chain said, checked. Sizes and offsets in bytes. */
@@ -77,6 +79,42 @@ export class Region {
   async write(offset: number | bigint, data: Uint8Array): Promise<void> {
     const at = this.#checked(offset, data.byteLength, 1)
     unwrap(await this.#native().writeRegion(this.index, at, data), this.#device)
+  }
+
+  /**
+   * `VFIO_DEVICE_IOEVENTFD`: from now on the kernel writes `value` whenever `event` is signalled, without this process: a doorbell that a
+   * guest rings through KVM.
+   * @param offset in bytes, a multiple of `width`
+   * @param event an eventfd, or the descriptor of somebody else's; it stays the giver's
+   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED` where the backend has none
+   * @throws {VfioSystemError} EINVAL: not in a BAR, or on the MSI-X table; EEXIST: this write has an eventfd already; ENOSPC: too many;
+   *   ENOTTY: not a device of vfio-pci or one of its variants
+   */
+  async ioeventfd(
+    offset: number | bigint,
+    width: RegisterWidth,
+    value: number | bigint,
+    event: EventFd | number,
+  ): Promise<Ioeventfd> {
+    const at = this.#checked(offset, width, width)
+    const wide = BigInt(value)
+    if (wide < 0n || wide >= 1n << BigInt(8 * width))
+      throw new RangeError(`${wide} does not fit ${width} bytes`)
+    const assign = async (to: EventFd | number): Promise<void> => {
+      const target = typeof to === 'number' ? to : to.native
+      unwrap(await this.#native().setIoeventfd(this.index, at, width, wide, target), this.#device)
+    }
+    await assign(event)
+    return this.#siblings.add(
+      new Ioeventfd(this.#siblings, async () => {
+        try {
+          await assign(-1)
+        } catch (error) {
+          // The device is gone, and its assignments with it.
+          if (!(error instanceof VfioError && error.code === 'ERR_VFIO_CLOSED')) throw error
+        }
+      }),
+    )
   }
 
   /**
