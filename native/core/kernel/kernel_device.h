@@ -40,6 +40,9 @@ class KernelDevice final : public Device {
   Result<uint64_t> migrationDataSize() override;
   Status feature(uint32_t flags, Bytes payload) override;
 
+  // That of the container its group is in; null for an adopted device.
+  std::shared_ptr<AddressSpace> addressSpace() override;
+
  private:
   Result<RegionInfo> queryRegion(uint32_t index);
   // Where in the descriptor the access begins, once it is known to lie in the region.
