@@ -19,7 +19,7 @@ class KernelDevice final : public Device {
   explicit KernelDevice(std::shared_ptr<DeviceHandle> handle) : handle_(std::move(handle)) {}
 
   int descriptor() const override { return handle_->fd(); }
-  // Null for an adopted device.
+  // Null for an adopted device, and for one that was opened by its node.
   const std::shared_ptr<Group>& group() const { return handle_->group(); }
 
   Result<DeviceInfo> info() override;
@@ -39,6 +39,15 @@ class KernelDevice final : public Device {
   Result<StateChange> setMigrationState(uint32_t state) override;
   Result<uint64_t> migrationDataSize() override;
   Status feature(uint32_t flags, Bytes payload) override;
+
+  // One log at a time: a second start is EINVAL, or EEXIST. ENOTTY: the driver has none.
+  Result<uint64_t> startDmaLog(const std::vector<IovaRange>& ranges, uint64_t pageSize) override;
+  Status reportDmaLog(DirtyBitmap& into) override;
+  Status stopDmaLog() override;
+
+  std::shared_ptr<AddressSpace> addressSpace() override;
+  Status attach(std::shared_ptr<AddressSpace> space) override;
+  Status detach() override;
 
  private:
   Result<RegionInfo> queryRegion(uint32_t index);
