@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "core/dma/iova_text.h"
 #include "uapi/ioas.h"
 #include "uapi/iommufd.h"
 
@@ -13,21 +14,16 @@ namespace {
 // What backend() points to.
 const char kBackend = 0;
 
+constexpr const char* kMap = "IOMMU_IOAS_MAP";
+constexpr const char* kUnmap = "IOMMU_IOAS_UNMAP";
+
 // A few reserved stretches a device; no machine comes near it.
 constexpr uint32_t kFirstRanges = 32;
 constexpr uint32_t kMostRanges = 1 << 16;
 
-std::string hex(uint64_t value) {
-  constexpr const char* kDigits = "0123456789abcdef";
-  std::string text;
-  do {
-    text.insert(text.begin(), kDigits[value & 15]);
-    value >>= 4;
-  } while (value != 0);
-  return "0x" + text;
+std::string describe(uint64_t first, uint64_t size) {
+  return std::to_string(size) + " bytes at " + iovaText(first);
 }
-
-std::string describe(uint64_t first, uint64_t size) { return hex(size) + " bytes at " + hex(first); }
 
 uint32_t mapFlags(Protection protection) {
   const auto bits = static_cast<uint8_t>(protection);
@@ -39,14 +35,18 @@ Failure malformed(const char* operation, std::string detail) {
   return Failure::because(Reason::kMalformed, operation, std::move(detail));
 }
 
+Status placedWell(uint64_t first, uint64_t size, const char* operation) {
+  if (size - 1 <= ~uint64_t{0} - first) return {};
+  return malformed(operation, "the kernel chose " + describe(first, size));
+}
+
 // In order, apart from one another, none upside down.
 Result<std::vector<IovaRange>> checkedRanges(const std::vector<uapi::IommuIovaRange>& answered) {
   std::vector<IovaRange> ranges;
   ranges.reserve(answered.size());
   for (const auto& range : answered) {
     if (range.start > range.last || (!ranges.empty() && range.start <= ranges.back().last)) {
-      return malformed("IOMMU_IOAS_IOVA_RANGES",
-                       "a range from " + hex(range.start) + " to " + hex(range.last));
+      return malformed("IOMMU_IOAS_IOVA_RANGES", "a range " + rangeText(range.start, range.last));
     }
     ranges.push_back(IovaRange{range.start, range.last});
   }
@@ -114,23 +114,16 @@ Result<AddressSpaceInfo> Ioas::info() {
   }
 }
 
-Failure Ioas::mapFailure(int result, uint64_t iova, uint64_t size) {
-  std::string detail = describe(iova, size);
-  if (result == -EEXIST) {
-    detail += ": something is mapped there";
-  } else if (result == -ENOMEM) {
-    detail += ": more than may be pinned (RLIMIT_MEMLOCK), or than there is";
-  } else if (result == -EINVAL) {
+Failure Ioas::mapFailure(int result, const DmaMapping& wanted) {
+  if (result == -EINVAL) {
+    // Not what was known before: a range or an alignment that a device brought.
     auto limits = info();
-    if (limits) {
-      const uint64_t page = limits->pageSizes & (~limits->pageSizes + 1);
-      const bool inside = std::any_of(limits->ranges.begin(), limits->ranges.end(),
-                                      [&](const IovaRange& range) { return range.contains(iova, size); });
-      if (!inside) detail += ": not within one of the address space's ranges";
-      if (iova % page != 0 || size % page != 0) detail += ": not in whole pages of " + std::to_string(page);
-    }
+    auto reason = limits ? mapped_.check(wanted, *limits, "ioctl", kMap) : Status::success();
+    if (!reason) return std::move(reason).failure();
   }
-  return ioctlFailure(result, "IOMMU_IOAS_MAP", std::move(detail));
+  std::string detail = describe(wanted.iova, wanted.memory.size);
+  if (result == -ENOMEM) detail += ": more than may be pinned (RLIMIT_MEMLOCK), or than there is";
+  return ioctlFailure(result, kMap, std::move(detail));
 }
 
 Status Ioas::map(uint64_t iova, DmaSlice memory, Protection protection) {
@@ -144,25 +137,30 @@ Result<uint64_t> Ioas::mapAnywhere(DmaSlice memory, Protection protection) {
 }
 
 Result<uint64_t> Ioas::mapSlice(std::optional<uint64_t> iova, DmaSlice slice, Protection protection) {
-  if (!slice.memory || slice.size == 0 || slice.offset > slice.memory->size() ||
-      slice.size > slice.memory->size() - slice.offset) {
-    return Failure::because(Reason::kInvalidArgument, "IOMMU_IOAS_MAP", "not within the memory");
-  }
+  DmaMapping wanted{iova.value_or(0), std::move(slice), protection};
+  std::lock_guard lock(mutex_);
+  // What can be known without asking which ranges and pages the devices leave.
+  AddressSpaceInfo any;
+  any.pageSizes = ~(uint64_t{iommufd_->sys().pageSize()} - 1);
+  any.ranges = {IovaRange{0, ~uint64_t{0}}};
+  auto possible =
+      iova ? mapped_.check(wanted, any, "ioctl", kMap) : MappingTable().check(wanted, any, "ioctl", kMap);
+  if (!possible) return std::move(possible).failure();
+
   uapi::IommuIoasMap command{};
   command.flags = mapFlags(protection) | (iova ? uapi::kIommuIoasMapFixedIova : 0);
   command.ioas_id = id_;
-  command.user_va = reinterpret_cast<uintptr_t>(slice.memory->data() + slice.offset);
-  command.length = slice.size;
-  command.iova = iova.value_or(0);
-
-  std::lock_guard lock(mutex_);
+  command.user_va = reinterpret_cast<uintptr_t>(wanted.memory.memory->data() + wanted.memory.offset);
+  command.length = wanted.memory.size;
+  command.iova = wanted.iova;
   const int result = iommufd_->call(uapi::kIommuIoasMap, command);
-  if (result < 0) return mapFailure(result, iova.value_or(0), slice.size);
-  const uint64_t first = iova ? *iova : command.iova;
-  if (first > ~uint64_t{0} - (slice.size - 1)) {
-    return malformed("IOMMU_IOAS_MAP", "the kernel chose " + describe(first, slice.size));
+  if (result < 0) return mapFailure(result, wanted);
+  if (!iova) wanted.iova = command.iova;
+  if (auto placed = placedWell(wanted.iova, wanted.memory.size, kMap); !placed) {
+    return std::move(placed).failure();
   }
-  mapped_[first] = Mapped{first + (slice.size - 1), std::move(slice.memory)};
+  const uint64_t first = wanted.iova;
+  mapped_.add(std::move(wanted));
   return first;
 }
 
@@ -196,44 +194,27 @@ Result<uint64_t> Ioas::copy(const std::shared_ptr<Ioas>& source, uint64_t from, 
                         describe(from, size) + (result == -ENOENT ? ": not all of it is mapped" : ""));
   }
   const uint64_t first = iova ? *iova : command.dst_iova;
-  if (first > ~uint64_t{0} - (size - 1)) {
-    return malformed("IOMMU_IOAS_COPY", "the kernel chose " + describe(first, size));
-  }
+  if (auto placed = placedWell(first, size, "IOMMU_IOAS_COPY"); !placed) return std::move(placed).failure();
   // Each mapping of the source becomes one here.
   const uint64_t last = from + (size - 1);
-  std::vector<std::pair<uint64_t, Mapped>> copies;
-  for (const auto& [begins, piece] : source->mapped_) {
-    if (begins > last || piece.last < from) continue;
+  std::vector<DmaMapping> copies;
+  for (const auto& [begins, piece] : source->mapped_.all()) {
+    if (begins > last || piece.last() < from) continue;
     const uint64_t start = std::max(begins, from);
-    copies.emplace_back(first + (start - from),
-                        Mapped{first + (std::min(piece.last, last) - from), piece.memory});
+    const uint64_t length = std::min(piece.last(), last) - start + 1;
+    copies.push_back(DmaMapping{first + (start - from),
+                                DmaSlice{piece.memory.memory, piece.memory.offset + (start - begins), length},
+                                protection});
   }
-  for (auto& [begins, piece] : copies) mapped_[begins] = std::move(piece);
+  for (DmaMapping& piece : copies) mapped_.add(std::move(piece));
   return first;
-}
-
-// type1 answers EINVAL to a cut through a mapping, this kernel interface ENOENT: one answer for both.
-Status Ioas::checkUnmap(uint64_t iova, uint64_t size) const {
-  if (size == 0 || iova > ~uint64_t{0} - (size - 1)) {
-    return Failure::because(Reason::kInvalidArgument, "IOMMU_IOAS_UNMAP", describe(iova, size));
-  }
-  const uint64_t last = iova + (size - 1);
-  for (auto piece = mapped_.begin(); piece != mapped_.end() && piece->first <= last; ++piece) {
-    if (piece->second.last < iova || (piece->first >= iova && piece->second.last <= last)) continue;
-    return Failure::system(EINVAL, "", "IOMMU_IOAS_UNMAP",
-                           describe(iova, size) + " cuts through the mapping of " +
-                               describe(piece->first, piece->second.last - piece->first + 1));
-  }
-  return Status::success();
-}
-
-void Ioas::forget(IovaRange range) {
-  mapped_.erase(mapped_.lower_bound(range.first), mapped_.upper_bound(range.last));
 }
 
 Result<uint64_t> Ioas::unmap(uint64_t iova, uint64_t size, DirtyBitmap* dirty) {
   std::lock_guard lock(mutex_);
-  if (auto whole = checkUnmap(iova, size); !whole) return std::move(whole).failure();
+  // A cut through a mapping is ENOENT here and EINVAL with type1: one answer for both.
+  auto whole = mapped_.checkStretch(iova, size, iommufd_->sys().pageSize(), "ioctl", kUnmap);
+  if (!whole) return std::move(whole).failure();
   const IovaRange range{iova, iova + (size - 1)};
   if (dirty != nullptr) {
     if (!started_) {
@@ -250,9 +231,9 @@ Result<uint64_t> Ioas::unmap(uint64_t iova, uint64_t size, DirtyBitmap* dirty) {
   command.length = size;
   const int result = iommufd_->call(uapi::kIommuIoasUnmap, command);
   // Nothing there: no failure, as with type1.
-  if (result == -ENOENT && runsWithin(range).empty()) return uint64_t{0};
-  if (result < 0) return ioctlFailure(result, "IOMMU_IOAS_UNMAP", describe(iova, size));
-  forget(range);
+  if (result == -ENOENT && mapped_.touching(range.first, range.last) == nullptr) return uint64_t{0};
+  if (result < 0) return ioctlFailure(result, kUnmap, describe(iova, size));
+  for (const DmaMapping& gone : mapped_.within(iova, size)) mapped_.remove(gone.iova);
   return uint64_t{command.length};
 }
 
@@ -263,7 +244,7 @@ Result<uint64_t> Ioas::unmapAll() {
   command.length = ~uint64_t{0};
   std::lock_guard lock(mutex_);
   const int result = iommufd_->call(uapi::kIommuIoasUnmap, command);
-  if (result < 0) return ioctlFailure(result, "IOMMU_IOAS_UNMAP", "everything");
+  if (result < 0) return ioctlFailure(result, kUnmap, "everything");
   mapped_.clear();
   return uint64_t{command.length};
 }

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
 
 #include "core/dma/address_space.h"
+#include "core/dma/mapping_table.h"
 #include "core/kernel/hwpt.h"
 #include "core/kernel/iommufd.h"
 
@@ -72,17 +72,9 @@ class Ioas final : public AddressSpace, public std::enable_shared_from_this<Ioas
   Status reportDirty(Hwpt& hwpt, DirtyBitmap& into, AfterRead after);
 
  private:
-  struct Mapped {
-    uint64_t last = 0;
-    std::shared_ptr<DmaMemory> memory;  // pages are pinned from our mapping of it whenever a device comes
-  };
-
   Result<uint64_t> mapSlice(std::optional<uint64_t> iova, DmaSlice memory, Protection protection);
-  Failure mapFailure(int result, uint64_t iova, uint64_t size);
+  Failure mapFailure(int result, const DmaMapping& wanted);
   Result<uint64_t> option(uint16_t op, uint64_t value);
-  Status checkUnmap(uint64_t iova, uint64_t size) const;
-  void forget(IovaRange range);
-
   std::vector<std::shared_ptr<Hwpt>> tracking();
   std::vector<IovaRange> runsWithin(IovaRange range) const;
   Status readRuns(Hwpt& hwpt, DirtyBitmap& into, IovaRange within, AfterRead after);
@@ -91,7 +83,7 @@ class Ioas final : public AddressSpace, public std::enable_shared_from_this<Ioas
   const uint32_t id_;
   const IoasOptions options_;
   std::mutex mutex_;  // of what follows; held over system calls, so that the table says what the kernel has
-  std::map<uint64_t, Mapped> mapped_;  // by first address
+  MappingTable mapped_;  // pages are pinned from our mapping of the memory whenever a device comes
   std::vector<std::weak_ptr<Hwpt>> hwpts_;
   bool started_ = false;
 };

@@ -95,10 +95,10 @@ Status Ioas::reportDirty(Hwpt& hwpt, DirtyBitmap& into, AfterRead after) {
 // Stretches of the range that are mapped without a hole: mappings that touch are one.
 std::vector<IovaRange> Ioas::runsWithin(IovaRange range) const {
   std::vector<IovaRange> runs;
-  for (const auto& [begins, piece] : mapped_) {
+  for (const auto& [begins, piece] : mapped_.all()) {
     if (begins > range.last) break;
-    if (piece.last < range.first) continue;
-    const IovaRange part{std::max(begins, range.first), std::min(piece.last, range.last)};
+    if (piece.last() < range.first) continue;
+    const IovaRange part{std::max(begins, range.first), std::min(piece.last(), range.last)};
     if (!runs.empty() && runs.back().last + 1 == part.first) {
       runs.back().last = part.last;
     } else {

@@ -27,8 +27,8 @@ TEST_CASE_FIXTURE(CdevFixture, "a device node is bound before anything else, and
   auto device = open();
   CHECK(kernel.log == std::vector<std::string>{"bind"});
   CHECK(device->info().ok());
-  CHECK(device->addressSpace() == nullptr);
-  CHECK(device->group() == nullptr);
+  CHECK_FALSE(bool(device->addressSpace()));
+  CHECK_FALSE(bool(device->group()));
 }
 
 TEST_CASE_FIXTURE(CdevFixture, "a node that cannot be opened or bound says whose it is") {
@@ -63,14 +63,14 @@ TEST_CASE_FIXTURE(CdevFixture, "attached to an address space, moved to another, 
   auto second = space();
   REQUIRE(device->attach(first).ok());
   CHECK(kernel.attachedTo == first->id());
-  CHECK(device->addressSpace() == first);
+  CHECK(device->addressSpace().get() == first.get());
   REQUIRE(device->attach(first).ok());  // again: nothing to do
   CHECK(sys.calls(uapi::kVfioDeviceAttachIommufdPt) == 1);
   REQUIRE(device->attach(second).ok());
   CHECK(kernel.attachedTo == second->id());
   REQUIRE(device->detach().ok());
   CHECK(kernel.attachedTo == 0);
-  CHECK(device->addressSpace() == nullptr);
+  CHECK_FALSE(bool(device->addressSpace()));
   REQUIRE(device->detach().ok());
   CHECK(sys.calls(uapi::kVfioDeviceDetachIommufdPt) == 1);
 }
@@ -83,11 +83,11 @@ TEST_CASE_FIXTURE(CdevFixture, "a device that is not taken in stays where it is"
   sys.fail(uapi::kVfioDeviceAttachIommufdPt, EINVAL);
   auto refused = device->attach(second);
   CHECK(refused.failure().detail.find("must go first") != std::string::npos);
-  CHECK(device->addressSpace() == first);
+  CHECK(device->addressSpace().get() == first.get());
   CHECK(kernel.tables.empty());
   sys.fail(uapi::kVfioDeviceDetachIommufdPt, EIO);
   CHECK(device->detach().failure().error == EIO);
-  CHECK(device->addressSpace() == first);
+  CHECK(device->addressSpace().get() == first.get());
 }
 
 TEST_CASE_FIXTURE(CdevFixture, "with dirty tracking it is attached to a page table of its own") {
@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(CdevFixture, "an IOMMU without dirty bits does not take part i
   auto device = open();
   kernel.iommuTracks = false;
   CHECK(device->attach(space(true)).failure().error == EOPNOTSUPP);
-  CHECK(device->addressSpace() == nullptr);
+  CHECK_FALSE(bool(device->addressSpace()));
 }
 
 TEST_CASE_FIXTURE(CdevFixture, "address spaces of another iommufd or another kind are refused") {

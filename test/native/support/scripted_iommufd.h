@@ -3,6 +3,7 @@
 // and attached to them. It answers as Linux 6.12 does, its success over a stretch with a hole included.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -158,14 +159,27 @@ class ScriptedIommufd {
   }
   int map(uapi::IommuIoasMap& command) {
     lastFlags = command.flags;
-    if ((command.flags & uapi::kIommuIoasMapFixedIova) == 0) command.iova = chosenIova;
+    const bool chosen = (command.flags & uapi::kIommuIoasMapFixedIova) == 0;
+    if (chosen) command.iova = chosenIova;
     if (overlaps(command.iova, command.length)) return -EEXIST;
+    const uint64_t last = command.iova + (command.length - 1);
+    if (!chosen && std::none_of(ranges.begin(), ranges.end(), [&](const uapi::IommuIovaRange& range) {
+          return command.iova >= range.start && last <= range.last;
+        })) {
+      return -EINVAL;
+    }
     mappings[command.iova] = command.length;
     return 0;
   }
   int copy(uapi::IommuIoasCopy& command) {
     if ((command.flags & uapi::kIommuIoasMapFixedIova) == 0) command.dst_iova = chosenIova;
-    mappings[command.dst_iova] = command.length;
+    std::map<uint64_t, uint64_t> pieces;
+    for (const auto& [first, size] : mappings) {
+      const uint64_t from = std::max(first, command.src_iova);
+      const uint64_t end = std::min(first + size, command.src_iova + command.length);
+      if (from < end) pieces[command.dst_iova + (from - command.src_iova)] = end - from;
+    }
+    mappings.insert(pieces.begin(), pieces.end());
     return 0;
   }
   int unmap(uapi::IommuIoasUnmap& command) {
