@@ -171,7 +171,7 @@ Napi::Value IommufdHandle::container(const Napi::CallbackInfo& info) {
   using Opened = std::shared_ptr<kernel::Container>;
   return call<Opened>(
       info.Env(), "container of an iommufd",
-      [](const std::shared_ptr<kernel::Iommufd>& iommufd) { return kernel::Container::over(*iommufd); },
+      [](const std::shared_ptr<kernel::Iommufd>& iommufd) { return iommufd->container(); },
       [](Napi::Env env, Opened container) -> Napi::Value {
         return make<ContainerHandle>(env, {std::move(container)});
       });

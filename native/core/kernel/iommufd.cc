@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/kernel/adopt.h"
+#include "core/kernel/container.h"
 #include "uapi/hw_info.h"
 #include "uapi/iommufd.h"
 
@@ -128,6 +129,15 @@ Status Iommufd::clearCompatIoas() {
   const int result = call(uapi::kIommuVfioIoas, command);
   if (result < 0) return ioctlFailure(result, "IOMMU_VFIO_IOAS CLEAR");
   return Status::success();
+}
+
+Result<std::shared_ptr<Container>> Iommufd::container() {
+  const int duplicate = sys_.fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0);
+  if (duplicate < 0) return Failure::system(-duplicate, "fcntl", "container of an iommufd");
+  auto container = std::make_shared<Container>(sys_, Descriptor(sys_, duplicate));
+  auto version = container->apiVersion();
+  if (!version) return std::move(version).failure();
+  return container;
 }
 
 }  // namespace vfm::kernel

@@ -11,6 +11,8 @@
 
 namespace vfm::kernel {
 
+class Container;
+
 // What the IOMMU behind a device is (IOMMU_GET_HW_INFO).
 struct HwInfo {
   uint32_t type = 0;          // IOMMU_HW_INFO_TYPE_*: what `data` is the struct of
@@ -52,6 +54,10 @@ class Iommufd {
   Result<uint32_t> compatIoas();
   Status setCompatIoas(uint32_t ioas);
   Status clearCompatIoas();
+
+  // This iommufd as a container, for groups: it understands most of type1's requests, dirty tracking not among
+  // them (ENOTTY). They work on the compatIoas, which the first group makes where there is none.
+  Result<std::shared_ptr<Container>> container();
 
   // One request. `Command` is a struct of native/uapi whose first member is its size.
   template <typename Command>

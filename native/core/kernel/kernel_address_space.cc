@@ -2,6 +2,7 @@
 // Where a KernelDevice's DMA goes.
 #include "core/kernel/cdev.h"
 #include "core/kernel/kernel_device.h"
+#include "core/kernel/type1.h"
 
 namespace vfm::kernel {
 namespace {
@@ -20,7 +21,8 @@ Failure fixed(const DeviceHandle& handle, const char* operation) {
 
 std::shared_ptr<AddressSpace> KernelDevice::addressSpace() {
   if (handle_->binding()) return handle_->binding()->ioas();
-  return nullptr;
+  const auto container = handle_->group() ? handle_->group()->container() : nullptr;
+  return container ? Type1::of(container) : nullptr;
 }
 
 Status KernelDevice::attach(std::shared_ptr<AddressSpace> space) {

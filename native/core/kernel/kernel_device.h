@@ -45,6 +45,7 @@ class KernelDevice final : public Device {
   Status reportDmaLog(DirtyBitmap& into) override;
   Status stopDmaLog() override;
 
+  // That of the container its group is in, or the IOAS it is attached to; null for an adopted device.
   std::shared_ptr<AddressSpace> addressSpace() override;
   Status attach(std::shared_ptr<AddressSpace> space) override;
   Status detach() override;

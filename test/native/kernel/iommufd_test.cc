@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/kernel/container.h"
 #include "support/iommufd_fixture.h"
 
 using namespace vfm;
@@ -102,4 +103,18 @@ TEST_CASE_FIXTURE(IommufdFixture, "an object that is used cannot be destroyed") 
   sys.fail(uapi::kIommuDestroy, EBUSY);
   CHECK(iommufd->destroy(3).failure().error == EBUSY);
   CHECK(iommufd->destroy(3).failure().error == ENOENT);
+}
+
+TEST_CASE_FIXTURE(IommufdFixture, "it passes for a container, with a descriptor of its own") {
+  auto container = iommufd->container();
+  REQUIRE(container.ok());
+  CHECK((*container)->descriptor() != iommufd->descriptor());
+  CHECK(*(*container)->checkExtension(uapi::kVfioType1v2Iommu) == 1);
+  container = Failure{};
+  CHECK(sys.openFiles() == 1);
+  sys.fail(uapi::kVfioGetApiVersion, ENOTTY);
+  CHECK(iommufd->container().failure().error == ENOTTY);
+  sys.fail("fcntl", EMFILE);
+  CHECK(iommufd->container().failure().error == EMFILE);
+  CHECK(sys.openFiles() == 1);
 }

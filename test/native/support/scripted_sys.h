@@ -60,6 +60,9 @@ class ScriptedSys final : public kernel::Sys {
   // What other scripts answer: the ioctls and device features this one does not know. -ENOTTY without them.
   std::function<int(const std::string& kind, unsigned long request, void* argument)> otherIoctl;
   std::function<int(uint32_t flags, void* payload)> otherFeature;
+  // Requests of a container with a struct; their numbers mean other things on a device.
+  std::function<int(unsigned long, void*)> onContainer;
+  uint64_t memlockLimit = 65536;
   std::map<std::string, std::string> links;
   size_t descriptorLimit = 1024;
   size_t pageBytes = 4096;
@@ -131,6 +134,7 @@ class ScriptedSys final : public kernel::Sys {
     run(duringIoctl, request);
     if (!isOpen(fd)) return -EBADF;
     if (int error = injected("ioctl " + std::to_string(request))) return -error;
+    if (file(fd).kind == "container") return onContainer ? onContainer(request, argument) : -ENOTTY;
     switch (request) {
       case uapi::kVfioGroupGetStatus:
         static_cast<uapi::VfioGroupStatus*>(argument)->flags = groupFlags;
@@ -294,6 +298,10 @@ class ScriptedSys final : public kernel::Sys {
   int eventfd() override {
     if (int error = injected("eventfd")) return -error;
     return add("eventfd");
+  }
+  int getrlimit(int, struct rlimit* limit) override {
+    limit->rlim_cur = limit->rlim_max = memlockLimit;
+    return 0;
   }
   size_t pageSize() const override { return pageBytes; }
 
