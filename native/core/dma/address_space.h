@@ -31,6 +31,9 @@ class AddressSpace {
  public:
   virtual ~AddressSpace() = default;
 
+  // Equal for address spaces of one backend, which by it tells its own from others when a device is attached.
+  virtual const void* backend() const { return nullptr; }
+
   virtual Result<AddressSpaceInfo> info() = 0;
 
   // From now until unmapped, devices reach `memory` at `iova`, as `protection` allows. Holds the memory.

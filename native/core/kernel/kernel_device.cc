@@ -7,7 +7,6 @@
 
 #include "core/kernel/capability_chain.h"
 #include "core/kernel/kernel_mapping.h"
-#include "core/kernel/type1.h"
 #include "uapi/device.h"
 #include "uapi/irq.h"
 #include "uapi/region.h"
@@ -143,11 +142,6 @@ Result<std::shared_ptr<Mapping>> KernelDevice::map(uint32_t index, Area area, Pr
 
 Status KernelDevice::feature(uint32_t flags, Bytes payload) {
   return handle_->feature(flags, payload, "VFIO_DEVICE_FEATURE");
-}
-
-std::shared_ptr<AddressSpace> KernelDevice::addressSpace() {
-  const auto container = handle_->group() ? handle_->group()->container() : nullptr;
-  return container ? Type1::of(container) : nullptr;
 }
 
 }  // namespace vfm::kernel

@@ -57,6 +57,9 @@ class ScriptedSys final : public kernel::Sys {
   std::function<void()> duringRead;
   std::function<void(const std::string& kind)> duringClose;
   std::function<void(unsigned long)> duringIoctl;
+  // What other scripts answer: the ioctls and device features this one does not know. -ENOTTY without them.
+  std::function<int(const std::string& kind, unsigned long request, void* argument)> otherIoctl;
+  std::function<int(uint32_t flags, void* payload)> otherFeature;
   // Requests of a container with a struct; their numbers mean other things on a device.
   std::function<int(unsigned long, void*)> onContainer;
   uint64_t memlockLimit = 65536;
@@ -86,6 +89,8 @@ class ScriptedSys final : public kernel::Sys {
     files_[fd] = File{kind, closeOnExec, 0};
     return fd;
   }
+  // Where /sys has the character device that the descriptor is of, as fstat() numbers them.
+  static std::string nodeOf(int fd) { return "/sys/dev/char/511:" + std::to_string(fd); }
   int calls(unsigned long request) const {
     auto found = counts_.find(request);
     return found == counts_.end() ? 0 : found->second;
@@ -99,6 +104,12 @@ class ScriptedSys final : public kernel::Sys {
     if (int error = injected("open")) return -error;
     const std::string name = path;
     if (name == "/dev/vfio/vfio") return logged("open", add("container"));
+    if (name == "/dev/iommu") return logged("open", add("iommufd"));
+    if (name.rfind("/dev/vfio/devices/", 0) == 0) {
+      const int fd = add("node");
+      if (fd >= 0) links[nodeOf(fd) + "/subsystem"] = "../../../../class/vfio-dev";
+      return logged("open", fd);
+    }
     if (name.rfind("/dev/vfio/", 0) != 0) return -ENOENT;
     for (const auto& entry : files_) {
       if (entry.second.kind == "group") return -EBUSY;
@@ -161,7 +172,7 @@ class ScriptedSys final : public kernel::Sys {
         return 0;
       }
       default:
-        return -ENOTTY;
+        return otherIoctl ? otherIoctl(file(fd).kind, request, argument) : -ENOTTY;
     }
   }
   uint32_t deviceRegions = 9;
@@ -344,7 +355,9 @@ class ScriptedSys final : public kernel::Sys {
     const uint32_t index = header->flags & 0xffff;
     const bool set = (header->flags & uapi::kVfioDeviceFeatureSet) != 0;
     if (int error = injected("feature " + std::to_string(index) + (set ? " set" : " get"))) {
-      if (set) static_cast<uapi::VfioDeviceFeatureMigState*>(payload)->data_fd = -1;  // as the kernel echoes
+      if (set && index == uapi::kVfioDeviceFeatureMigDeviceState) {
+        static_cast<uapi::VfioDeviceFeatureMigState*>(payload)->data_fd = -1;  // as the kernel echoes
+      }
       return -error;
     }
     if (index == uapi::kVfioDeviceFeatureMigration) {
@@ -355,7 +368,9 @@ class ScriptedSys final : public kernel::Sys {
       static_cast<uapi::VfioDeviceFeatureMigDataSize*>(payload)->stop_copy_length = dataSize;
       return 0;
     }
-    if (index != uapi::kVfioDeviceFeatureMigDeviceState) return -ENOTTY;
+    if (index != uapi::kVfioDeviceFeatureMigDeviceState) {
+      return otherFeature ? otherFeature(header->flags, payload) : -ENOTTY;
+    }
     auto* mig = static_cast<uapi::VfioDeviceFeatureMigState*>(payload);
     if (!set) {
       mig->device_state = state;
