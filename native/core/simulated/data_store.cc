@@ -80,4 +80,10 @@ Result<std::shared_ptr<Mapping>> DataStore::map(Area area, Protection protection
   return std::shared_ptr<Mapping>(std::make_shared<SharedMapping>(static_cast<uint8_t*>(memory), area.size));
 }
 
+Result<RegionDescriptor> DataStore::descriptor() const {
+  UniqueFd copy(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return Failure::system(errno, "fcntl", "descriptor of a region");
+  return RegionDescriptor{std::move(copy), 0};
+}
+
 }  // namespace vfm
