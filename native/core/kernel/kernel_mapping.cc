@@ -24,7 +24,7 @@ Failure refused(const RegionInfo& region, Area area, const char* why) {
 }  // namespace
 
 KernelMapping::KernelMapping(Sys& sys, std::shared_ptr<Group> group, uint8_t* data, size_t size)
-    : Mapping(data, size, true), sys_(sys), group_(std::move(group)) {}
+    : Mapping(data, size), sys_(sys), group_(std::move(group)) {}
 
 KernelMapping::~KernelMapping() { sys_.munmap(data(), size()); }
 
