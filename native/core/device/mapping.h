@@ -53,9 +53,9 @@ class Mapping {
   static Failure lacks() { return Failure::because(Reason::kUnsupported, "access to untrusted memory"); }
   Status check(uint64_t offset, size_t size) const {
     if (offset <= size_ && size <= size_ - offset) return {};
-    return Failure::because(Reason::kInvalidArgument, "access to a mapping",
-                            std::to_string(size) + " bytes at " + std::to_string(offset) + " of " +
-                                std::to_string(size_));
+    return Failure::because(
+        Reason::kInvalidArgument, "access to a mapping",
+        std::to_string(size) + " bytes at " + std::to_string(offset) + " of " + std::to_string(size_));
   }
 
   uint8_t* data_;

@@ -28,8 +28,8 @@ class V1DataSection {
   // Refuses a chunk that does not lie between the registers and the end of the region.
   Status check(uint64_t offset, uint64_t size) const;
 
-  // The mapped memory of a chunk, null unless all of it lies in one mapping that is trusted. `keep` then shares
-  // its owner.
+  // The mapped memory of a chunk, null unless all of it lies in one mapping that is trusted. `keep` then
+  // shares its owner.
   uint8_t* view(uint64_t offset, uint64_t size, std::shared_ptr<void>* keep) const;
 
   // Copies a chunk, part by part: mapped parts through the mapping, the others by region access of each part

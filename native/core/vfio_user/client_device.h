@@ -35,8 +35,8 @@ class ClientDevice final : public Device {
   Result<RegionInfo> regionInfo(uint32_t index) override;
   Result<IrqInfo> irqInfo(uint32_t index) override;
   Status setIrqs(const IrqRequest& request) override;
-  // Servers refuse a reset while the device is stopped, and some keep the migration state over one: the device
-  // is set to running first or afterwards where that is so.
+  // Servers refuse a reset while the device is stopped, and some keep the migration state over one: the
+  // device is set to running first or afterwards where that is so.
   Status reset() override;
   // One message each; a write of more than 32 KiB is cut there for servers that do not put messages together.
   Result<size_t> readRegion(uint32_t index, uint64_t offset, Bytes into) override;
@@ -62,9 +62,10 @@ class ClientDevice final : public Device {
   void cancel() override;
 
  private:
-  ClientDevice(std::shared_ptr<Connection> connection, ClientLayout layout);
-  // Null with a failure: no such region, or not that part of it.
-  Result<const ClientRegion*> locate(uint32_t index, uint64_t offset, uint64_t size, const char* operation) const;
+  ClientDevice(std::shared_ptr<Connection> connection, ClientLayout layout, ClientFeatures features);
+  // No such region, or not that part of it.
+  Result<const ClientRegion*> locate(uint32_t index, uint64_t offset, uint64_t size,
+                                     const char* operation) const;
   Milliseconds timeoutOf(uint32_t index, uint64_t offset) const;
   Status setIrqsInPieces(const IrqRequest& request, const IrqDescriptors& descriptors);
   Status sendIrqs(const IrqRequest& request, uint32_t start, uint32_t count, uint32_t data, ConstBytes bools,
@@ -76,7 +77,8 @@ class ClientDevice final : public Device {
 
   const std::shared_ptr<Connection> connection_;
   const ClientLayout layout_;
-  ClientFeatures features_;
+  const ClientFeatures features_;
+  const std::shared_ptr<ServerMappings> mappings_;
   const std::shared_ptr<DmaLog> log_;
   const std::shared_ptr<DmaReplay> replay_;
   std::mutex stateChange_;  // held over a change of the migration state

@@ -40,8 +40,9 @@ Result<bool> ClientFeatures::has(uint32_t flags) const {
   uapi::VfioDeviceFeature header{sizeof header, flags | uapi::kVfioDeviceFeatureProbe};
   uapi::VfioDeviceFeature echo{};
   uint8_t rest[64];
-  Request request{Command::kDeviceFeature, "VFIO_DEVICE_FEATURE PROBE", {bytesOf(header)}, {}, requestTimeout(),
-                  bytesOf(echo),           Bytes{rest, sizeof rest}};
+  Request request{
+      Command::kDeviceFeature, "VFIO_DEVICE_FEATURE PROBE", {bytesOf(header)}, {}, requestTimeout(),
+      bytesOf(echo),           Bytes{rest, sizeof rest}};
   auto reply = connection_->call(request);
   if (reply) return true;
   if (reply.failure().reason == Reason::kSystem) return false;
@@ -50,12 +51,11 @@ Result<bool> ClientFeatures::has(uint32_t flags) const {
 
 Result<size_t> ClientFeatures::get(uint32_t feature, ConstBytes sent, Answer answer, const char* operation,
                                    Milliseconds timeout) const {
-  uapi::VfioDeviceFeature header{
-      static_cast<uint32_t>(sizeof header + answer.fixed.size + answer.rest.size),
-      uapi::kVfioDeviceFeatureGet | feature};
+  uapi::VfioDeviceFeature header{static_cast<uint32_t>(sizeof header + answer.fixed.size + answer.rest.size),
+                                 uapi::kVfioDeviceFeatureGet | feature};
   // The struct, then what it is followed by: received into one piece, and taken apart.
   std::vector<uint8_t> fixed(sizeof header + answer.fixed.size);
-  Request request{Command::kDeviceFeature, operation, {bytesOf(header), sent}, {}, timeout,
+  Request request{Command::kDeviceFeature,           operation,  {bytesOf(header), sent}, {}, timeout,
                   Bytes{fixed.data(), fixed.size()}, answer.rest};
   auto reply = connection_->call(request);
   if (!reply) return std::move(reply).failure();
@@ -69,8 +69,13 @@ Status ClientFeatures::set(uint32_t feature, ConstBytes fixed, ConstBytes rest, 
                                  uapi::kVfioDeviceFeatureSet | feature};
   uapi::VfioDeviceFeature echo{};
   std::vector<uint8_t> echoed(fixed.size + rest.size);
-  Request request{Command::kDeviceFeature, operation, {bytesOf(header), fixed, rest}, {}, timeout,
-                  bytesOf(echo),           Bytes{echoed.data(), echoed.size()}};
+  Request request{Command::kDeviceFeature,
+                  operation,
+                  {bytesOf(header), fixed, rest},
+                  {},
+                  timeout,
+                  bytesOf(echo),
+                  Bytes{echoed.data(), echoed.size()}};
   auto reply = connection_->call(request);
   if (!reply) return std::move(reply).failure();
   return {};

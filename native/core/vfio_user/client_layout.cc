@@ -30,14 +30,15 @@ Result<DeviceInfo> askInfo(Connection& connection) {
   DeviceInfoPayload asked{sizeof(DeviceInfoPayload), 0, 0, 0};
   DeviceInfoPayload info{};
   uint8_t rest[256];  // of a server whose struct has grown
-  Request request{Command::kDeviceGetInfo, {}, {bytesOf(asked)}, {}, connection.options().requestTimeout,
-                  bytesOf(info),           Bytes{rest, sizeof rest}};
+  Request request{
+      Command::kDeviceGetInfo, {}, {bytesOf(asked)}, {}, connection.options().requestTimeout, bytesOf(info),
+      Bytes{rest, sizeof rest}};
   auto reply = connection.call(request);
   if (!reply) return std::move(reply).failure();
   if (info.num_regions > kMostIndexes || info.num_irqs > kMostIndexes) {
-    return Failure::because(
-        Reason::kMalformed, "DEVICE_GET_INFO",
-        std::to_string(info.num_regions) + " regions and " + std::to_string(info.num_irqs) + " interrupt indexes");
+    return Failure::because(Reason::kMalformed, "DEVICE_GET_INFO",
+                            std::to_string(info.num_regions) + " regions and " +
+                                std::to_string(info.num_irqs) + " interrupt indexes");
   }
   return DeviceInfo{info.flags, info.num_regions, info.num_irqs};
 }
@@ -60,7 +61,8 @@ Result<ClientRegion> askRegion(Connection& connection, uint32_t index) {
                     room.first(sizeof asked),
                     room.from(sizeof asked)};
     auto reply = connection.call(request);
-    if (!reply && isErrno(reply.failure(), EINVAL)) return ClientRegion{RegionInfo{index, 0, 0, 0, {}, {}, {}}, {}};
+    if (!reply && isErrno(reply.failure(), EINVAL))
+      return ClientRegion{RegionInfo{index, 0, 0, 0, {}, {}, {}}, {}};
     if (!reply) return std::move(reply).failure();
     uapi::VfioRegionInfo info;
     std::memcpy(&info, answer.data(), sizeof info);
@@ -82,14 +84,19 @@ Result<ClientRegion> askRegion(Connection& connection, uint32_t index) {
 Result<IrqInfo> askIrq(Connection& connection, uint32_t index) {
   uapi::VfioIrqInfo asked{sizeof(uapi::VfioIrqInfo), 0, index, 0};
   uapi::VfioIrqInfo info{};
-  Request request{Command::kDeviceGetIrqInfo, "DEVICE_GET_IRQ_INFO " + std::to_string(index),
-                  {bytesOf(asked)},           {},
-                  connection.options().requestTimeout, bytesOf(info), {}};
+  Request request{Command::kDeviceGetIrqInfo,
+                  "DEVICE_GET_IRQ_INFO " + std::to_string(index),
+                  {bytesOf(asked)},
+                  {},
+                  connection.options().requestTimeout,
+                  bytesOf(info),
+                  {}};
   auto reply = connection.call(request);
   if (!reply && isErrno(reply.failure(), EINVAL)) return IrqInfo{index, 0, 0};
   if (!reply) return std::move(reply).failure();
   if (info.index != index) {
-    return Failure::because(Reason::kMalformed, request.operation, "answered for " + std::to_string(info.index));
+    return Failure::because(Reason::kMalformed, request.operation,
+                            "answered for " + std::to_string(info.index));
   }
   return IrqInfo{index, info.flags, info.count};
 }

@@ -18,12 +18,12 @@ struct ClientRegion {
 
 struct ClientLayout {
   DeviceInfo info;
-  std::vector<ClientRegion> regions;  // by index
-  std::vector<IrqInfo> irqs;          // by index
+  std::vector<ClientRegion> regions;        // by index
+  std::vector<IrqInfo> irqs;                // by index
   std::optional<uint32_t> migrationRegion;  // of the first migration protocol
 
-  // Reason::kMalformed: the device describes something impossible. A region or interrupt index that the server
-  // answers EINVAL for is an empty one.
+  // Reason::kMalformed: the device describes something impossible. A region or interrupt index that the
+  // server answers EINVAL for is an empty one.
   static Result<ClientLayout> ask(Connection& connection);
 };
 

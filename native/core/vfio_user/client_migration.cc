@@ -122,7 +122,8 @@ Status ClientDevice::leaveStopped() {
   // From stop-copy there is a way to stop and from there to running; not every server knows the shorter one.
   for (uint32_t next : {uint32_t{0}, V1Registers::kRunning}) {
     if (next == bits) continue;
-    if (Status left = registers.setDeviceState((*state & ~V1Registers::kStateMask) | next); !left) return left;
+    if (Status left = registers.setDeviceState((*state & ~V1Registers::kStateMask) | next); !left)
+      return left;
   }
   return {};
 }

@@ -42,15 +42,21 @@ Result<size_t> ClientSession::readOnce(Bytes into) {
   const auto size = static_cast<uint32_t>(std::min<size_t>(into.size, connection_->maxTransfer()));
   MigDataPayload asked{static_cast<uint32_t>(sizeof asked) + size, size};
   MigDataPayload answer{};
-  Request request{Command::kMigDataRead, kRead, {bytesOf(asked)}, {}, connection_->options().requestTimeout,
-                  bytesOf(answer),       into.first(size), &cancelled_};
+  Request request{Command::kMigDataRead,
+                  kRead,
+                  {bytesOf(asked)},
+                  {},
+                  connection_->options().requestTimeout,
+                  bytesOf(answer),
+                  into.first(size),
+                  &cancelled_};
   auto reply = connection_->call(request);
   if (!reply) return std::move(reply).failure();
   // The answer may be padded to what was asked for; `size` counts.
   if (answer.size > reply->data) {
-    return Failure::because(Reason::kMalformed, kRead,
-                            std::to_string(answer.size) + " bytes are promised, " +
-                                std::to_string(reply->data) + " came");
+    return Failure::because(
+        Reason::kMalformed, kRead,
+        std::to_string(answer.size) + " bytes are promised, " + std::to_string(reply->data) + " came");
   }
   // What a session that has ended meanwhile brought may belong to the next one.
   if (Status usable = checkUsable(kRead); !usable) return std::move(usable).failure();
@@ -68,8 +74,14 @@ Result<size_t> ClientSession::write(ConstBytes from) {
   if (Status usable = checkUsable(kWrite); !usable) return std::move(usable).failure();
   const size_t size = std::min<size_t>(from.size, connection_->writeChunk());
   MigDataPayload header{static_cast<uint32_t>(sizeof header + size), static_cast<uint32_t>(size)};
-  Request request{Command::kMigDataWrite, kWrite, {bytesOf(header), from.first(size)}, {},
-                  connection_->options().requestTimeout, {}, {}, &cancelled_};
+  Request request{Command::kMigDataWrite,
+                  kWrite,
+                  {bytesOf(header), from.first(size)},
+                  {},
+                  connection_->options().requestTimeout,
+                  {},
+                  {},
+                  &cancelled_};
   auto reply = connection_->call(request);
   if (!reply) return std::move(reply).failure();
   return size;

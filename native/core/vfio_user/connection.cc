@@ -232,8 +232,8 @@ Result<Reply> Connection::call(const Request& request) {
   outstanding_.emplace(sequence, pending);
   restartClock();
   lock.unlock();
-  Status sent = socket_->send({pending->id, pending->command, 0, kFlagCommand, 0}, {part(0), part(1), part(2)},
-                              request.descriptors);
+  Status sent = socket_->send({pending->id, pending->command, 0, kFlagCommand, 0},
+                              {part(0), part(1), part(2)}, request.descriptors);
   lock.lock();
   if (!sent) {
     const Reason reason = sent.failure().reason;

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <map>
@@ -48,7 +49,8 @@ class Connection {
   // version that we do), kMalformed, kDisconnected, kTimedOut.
   static Result<std::shared_ptr<Connection>> open(const std::string& path, const ClientOptions& options);
   // Over a socket that is connected already.
-  static Result<std::shared_ptr<Connection>> over(std::unique_ptr<Socket> socket, const ClientOptions& options);
+  static Result<std::shared_ptr<Connection>> over(std::unique_ptr<Socket> socket,
+                                                  const ClientOptions& options);
   // What the sockets of a client hold their peer to.
   static SocketLimits limits(const ClientOptions& options);
 
@@ -60,12 +62,17 @@ class Connection {
   const ClientOptions& options() const { return options_; }
   // The most data in one message, in both parties' opinion.
   uint32_t maxTransfer() const { return maxTransfer_; }
+  // The most data in one write: libvfio-user's server takes no message that does not arrive in one piece.
+  uint32_t writeChunk() const {
+    constexpr uint32_t kOnePiece = 32 << 10;
+    return server_.capabilities.reassembles ? maxTransfer_ : std::min(maxTransfer_, kOnePiece);
+  }
   bool hasTwinSocket() const { return twin_ != nullptr; }
   DmaService& dma() { return dma_; }
 
   // Sends, and waits for the reply. An error reply is Reason::kSystem with its errno. What makes the
-  // connection die says why: kDisconnected, kTimedOut, kMalformed; after that always kDisconnected, or kClosed
-  // when end() was called for it. kCancelled.
+  // connection die says why: kDisconnected, kTimedOut, kMalformed; after that always kDisconnected, or
+  // kClosed when end() was called for it. kCancelled.
   Result<Reply> call(const Request& request);
   // Has every waiting call look at its `cancelled`.
   void wake();

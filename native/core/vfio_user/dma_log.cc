@@ -17,8 +17,9 @@ Bytes bytesOf(Struct& value) {
 }
 
 Failure cutOff(const char* operation, size_t got, size_t wanted) {
-  return Failure::because(Reason::kMalformed, operation,
-                          "a bitmap of " + std::to_string(got) + " bytes instead of " + std::to_string(wanted));
+  return Failure::because(
+      Reason::kMalformed, operation,
+      "a bitmap of " + std::to_string(got) + " bytes instead of " + std::to_string(wanted));
 }
 
 }  // namespace
@@ -35,9 +36,7 @@ Result<uint64_t> DmaLog::start(const std::vector<IovaRange>& ranges) {
   std::lock_guard lock(mutex_);
   if (form_ == Form::kNone) return Failure::because(Reason::kUnsupported, kStart, "the server keeps no log");
   if (on_) return Failure::system(EBUSY, "vfio-user", kStart, "the server's log is in use already");
-  if (ranges.empty() || ranges.size() > kMostRanges) {
-    return Failure::because(Reason::kInvalidArgument, kStart, std::to_string(ranges.size()) + " ranges");
-  }
+  if (ranges.empty()) return Failure::because(Reason::kInvalidArgument, kStart, "no range");
   // Ours first: nothing that the server logs from its start on may be missed.
   connection_->dma().record(true);
   Status started;
@@ -45,7 +44,10 @@ Result<uint64_t> DmaLog::start(const std::vector<IovaRange>& ranges) {
     started = switchDirtyPages(kDirtyPagesStart);
   } else {
     std::vector<uapi::VfioDeviceFeatureDmaLoggingRange> wire;
-    for (const IovaRange& range : ranges) wire.push_back({range.first, range.size()});
+    for (const IovaRange& range : ranges) {
+      if (wire.size() < kMostRanges) wire.push_back({range.first, range.size()});
+      if (wire.size() == kMostRanges) wire.back().length = range.last - wire.back().iova + 1;
+    }
     DmaLoggingStartPayload payload{pageSize_, static_cast<uint32_t>(wire.size()), 0};
     const ConstBytes list{reinterpret_cast<const uint8_t*>(wire.data()), wire.size() * sizeof wire[0]};
     started = features_.set(uapi::kVfioDeviceFeatureDmaLoggingStart, bytesOf(payload), list, kStart,
@@ -71,11 +73,8 @@ Status DmaLog::stop() {
 Status DmaLog::report(DirtyBitmap& into) {
   std::lock_guard lock(mutex_);
   if (!on_) return Failure::system(EINVAL, "vfio-user", kReport, "the log is not on");
-  Status collected = mappings_->each(into.iova(), into.length(), [this](uint64_t iova, uint64_t size) -> Status {
-    auto bitmap = fetch(iova, size);
-    if (!bitmap) return std::move(bitmap).failure();
-    return {};
-  });
+  Status collected = mappings_->each(into.iova(), into.length(),
+                                     [this](uint64_t iova, uint64_t size) { return fetch(iova, size); });
   if (!collected) return collected;
   connection_->dma().takeWritten(into);
   return {};
@@ -84,23 +83,21 @@ Status DmaLog::report(DirtyBitmap& into) {
 Status DmaLog::collect(uint64_t iova, uint64_t size) {
   std::lock_guard lock(mutex_);
   if (!on_) return {};
-  auto bitmap = fetch(iova, size);
-  if (!bitmap) return std::move(bitmap).failure();
-  return {};
+  return fetch(iova, size);
 }
 
 // One mapping, whole: servers know no other stretch. What it says is noted beside what we saw ourselves.
-Result<std::shared_ptr<DirtyBitmap>> DmaLog::fetch(uint64_t iova, uint64_t size) const {
+Status DmaLog::fetch(uint64_t iova, uint64_t size) const {
   auto bitmap = DirtyBitmap::create(iova, size, pageSize_);
-  if (!bitmap) return bitmap;
+  if (!bitmap) return std::move(bitmap).failure();
   Status fetched = form_ == Form::kDirtyPages ? fetchDirtyPages(**bitmap) : fetchFeature(**bitmap);
-  if (!fetched) return std::move(fetched).failure();
+  if (!fetched) return fetched;
   uint64_t page = 0;
   while (auto run = (*bitmap)->nextRun(page)) {
     connection_->dma().note(run->first, run->size());
     page = (run->last - iova) / pageSize_ + 1;
   }
-  return bitmap;
+  return {};
 }
 
 Status DmaLog::fetchFeature(DirtyBitmap& into) const {
@@ -122,8 +119,8 @@ Status DmaLog::fetchDirtyPages(DirtyBitmap& into) const {
   } asked{{static_cast<uint32_t>(sizeof asked + words.size), kDirtyPagesGet},
           {into.iova(), into.length(), into.pageSize(), words.size}},
       echo{};
-  auto reply = connection_->call({Command::kDirtyPages, {}, {bytesOf(asked)}, {}, features_.requestTimeout(),
-                                  bytesOf(echo), words});
+  auto reply = connection_->call(
+      {Command::kDirtyPages, {}, {bytesOf(asked)}, {}, features_.requestTimeout(), bytesOf(echo), words});
   if (!reply) return std::move(reply).failure();
   if (reply->data != words.size) return cutOff("DIRTY_PAGES", reply->data, words.size);
   return {};
@@ -132,8 +129,13 @@ Status DmaLog::fetchDirtyPages(DirtyBitmap& into) const {
 Status DmaLog::switchDirtyPages(uint32_t flags) const {
   DirtyPagesPayload payload{sizeof payload, flags};
   uint8_t rest[sizeof payload];
-  auto reply = connection_->call({Command::kDirtyPages, {}, {bytesOf(payload)}, {}, features_.requestTimeout(),
-                                  {}, Bytes{rest, sizeof rest}});
+  auto reply = connection_->call({Command::kDirtyPages,
+                                  {},
+                                  {bytesOf(payload)},
+                                  {},
+                                  features_.requestTimeout(),
+                                  {},
+                                  Bytes{rest, sizeof rest}});
   if (!reply) return std::move(reply).failure();
   return {};
 }

@@ -17,10 +17,11 @@ class DmaLog {
  public:
   enum class Form : uint8_t { kNone, kFeature, kDirtyPages };
 
-  DmaLog(std::shared_ptr<Connection> connection, ClientFeatures features, std::shared_ptr<ServerMappings> mappings,
-         Form form);
+  DmaLog(std::shared_ptr<Connection> connection, ClientFeatures features,
+         std::shared_ptr<ServerMappings> mappings, Form form);
 
-  // The page size of the log. Reason::kUnsupported: the server has none. EBUSY: it is on; there is one only.
+  // The page size of the log. Ranges beyond a message's room are joined with the gaps between them.
+  // Reason::kUnsupported: the server has none. EBUSY: it is on; there is one only.
   Result<uint64_t> start(const std::vector<IovaRange>& ranges);
   // A server forgets the whole mapping that it reports: what the bitmap does not cover is kept for later.
   Status report(DirtyBitmap& into);
@@ -28,9 +29,11 @@ class DmaLog {
 
   // For whoever is about to unmap: what the server wrote there so far is kept for later reports.
   Status collect(uint64_t iova, uint64_t size);
+  // What collect() and DMA_WRITE messages brought, without asking the server.
+  void take(DirtyBitmap& into) { connection_->dma().takeWritten(into); }
 
  private:
-  Result<std::shared_ptr<DirtyBitmap>> fetch(uint64_t iova, uint64_t size) const;
+  Status fetch(uint64_t iova, uint64_t size) const;
   Status fetchFeature(DirtyBitmap& into) const;
   Status fetchDirtyPages(DirtyBitmap& into) const;
   Status switchDirtyPages(uint32_t flags) const;

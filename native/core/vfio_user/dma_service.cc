@@ -25,6 +25,11 @@ void DmaService::record(bool on) {
   written_.clear();
 }
 
+void DmaService::note(uint64_t iova, uint64_t length) {
+  std::lock_guard lock(mutex_);
+  if (recording_) written_.mark(iova, length);
+}
+
 void DmaService::takeWritten(DirtyBitmap& into) {
   std::lock_guard lock(mutex_);
   written_.take(into);
@@ -65,10 +70,7 @@ Status DmaService::serve(Socket& socket, const Incoming& request) {
   if (writes) {
     const int error = errnoOf(space->write(access.address, data));
     // After the bytes have moved: a report between the two would forget the page before it has changed.
-    {
-      std::lock_guard lock(mutex_);
-      if (recording_) written_.mark(access.address, access.count);
-    }
+    note(access.address, access.count);
     return answer(socket, request.header, error, fixed, {});
   }
   std::vector<uint8_t> read(static_cast<size_t>(access.count));

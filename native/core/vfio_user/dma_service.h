@@ -20,6 +20,8 @@ class DmaService {
 
   // While recording, the pages that the server has us write are noted: it does not log those itself.
   void record(bool on);
+  // As if the server had had us write there.
+  void note(uint64_t iova, uint64_t length);
   // Adds what was written inside the bitmap's stretch to it, and forgets that.
   void takeWritten(DirtyBitmap& into);
 

@@ -15,7 +15,8 @@ class PeerMapping final : public Mapping {
  public:
   // `length` > 0 bytes at `offset` of the file, a multiple of the page size. The descriptor is duplicated.
   // Reason::kMalformed: the file ends before that.
-  static Result<std::shared_ptr<Mapping>> map(int fd, uint64_t offset, uint64_t length, Protection protection);
+  static Result<std::shared_ptr<Mapping>> map(int fd, uint64_t offset, uint64_t length,
+                                              Protection protection);
 
   PeerMapping(UniqueFd fd, uint64_t offset, uint8_t* data, size_t size);
   ~PeerMapping() override;

@@ -33,7 +33,8 @@ Status ServerMappings::map(const DmaMapping& mapping) {
   if (mapping.allows(Protection::kWrite)) payload.flags |= kDmaMapWrite;
   const UniqueFd descriptor = server.maxMessageDescriptors > 0 ? descriptorFor(mapping) : UniqueFd();
   if (descriptor) payload.offset = mapping.memory.memory->offset() + mapping.memory.offset;
-  Request request{Command::kDmaMap, {}, {bytesOf(payload)}, {}, connection_->options().requestTimeout, {}, {}};
+  Request request{
+      Command::kDmaMap, {}, {bytesOf(payload)}, {}, connection_->options().requestTimeout, {}, {}};
   if (descriptor) request.descriptors.push_back(descriptor.get());
   auto reply = connection_->call(request);
   if (!reply) return std::move(reply).failure();
@@ -44,8 +45,13 @@ Status ServerMappings::map(const DmaMapping& mapping) {
 Status ServerMappings::sendUnmap(uint64_t iova, uint64_t size) {
   DmaUnmapPayload payload{sizeof payload, 0, iova, size};
   DmaUnmapPayload echo{};
-  auto reply = connection_->call({Command::kDmaUnmap, {}, {bytesOf(payload)}, {},
-                                  connection_->options().requestTimeout, bytesOf(echo), {}});
+  auto reply = connection_->call({Command::kDmaUnmap,
+                                  {},
+                                  {bytesOf(payload)},
+                                  {},
+                                  connection_->options().requestTimeout,
+                                  bytesOf(echo),
+                                  {}});
   if (!reply) return std::move(reply).failure();
   return {};
 }
@@ -68,6 +74,20 @@ Status ServerMappings::unmapAll() {
   }
   sizes_.clear();
   return first;
+}
+
+std::vector<IovaRange> ServerMappings::ranges() {
+  std::lock_guard lock(mutex_);
+  std::vector<IovaRange> joined;
+  for (const auto& [iova, size] : sizes_) {
+    const uint64_t last = iova + (size - 1);
+    if (!joined.empty() && joined.back().last + 1 == iova) {
+      joined.back().last = last;
+    } else {
+      joined.push_back({iova, last});
+    }
+  }
+  return joined;
 }
 
 Status ServerMappings::each(uint64_t iova, uint64_t size,

@@ -25,6 +25,8 @@ class ServerMappings {
   // All of it, whatever the server answers to each; the first failure.
   Status unmapAll();
 
+  // What is mapped: sorted, what touches joined.
+  std::vector<IovaRange> ranges();
   // Every mapping that touches the stretch, in order. None is unmapped meanwhile. Ends at the first failure.
   Status each(uint64_t iova, uint64_t size, const std::function<Status(uint64_t iova, uint64_t size)>& visit);
 
