@@ -58,8 +58,8 @@ class Device {
   virtual Result<std::shared_ptr<Mapping>> map(uint32_t index, Area area, Protection protection) = 0;
 
   // A descriptor that shows the region's mappable areas and gives its holder no other power over the device:
-  // so never a kernel device's own, which takes ioctls. Reason::kUnsupported: there is none, or nothing of the
-  // region is mappable.
+  // so never a kernel device's own, which takes ioctls. Reason::kUnsupported: there is none, or nothing of
+  // the region is mappable.
   virtual Result<RegionDescriptor> regionDescriptor(uint32_t /*index*/) {
     return lacks("descriptor of a region").failure();
   }

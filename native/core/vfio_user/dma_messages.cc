@@ -52,8 +52,7 @@ Result<DmaMessages::Reply> DmaMessages::awaitDelivery(uint16_t id) {
 Result<DmaMessages::Reply> DmaMessages::receiveOnTwin(uint16_t id, size_t most) {
   const auto deadline = std::chrono::steady_clock::now() + options_.timeout;
   for (;;) {
-    const auto left =
-        std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
     auto incoming = socket_->receive(std::max(left, Milliseconds(0)));
     if (!incoming) {
       if (incoming.failure().reason == Reason::kTimedOut) return unusable("no reply on the twin socket");
@@ -79,7 +78,8 @@ Result<std::vector<uint8_t>> DmaMessages::exchange(Command command, uint64_t add
   }
   const DmaAccessPayload access{address, count};
   const Header header{id, static_cast<uint16_t>(command), 0, kFlagCommand, 0};
-  if (Status sent = socket_->send(header, {ConstBytes{reinterpret_cast<const uint8_t*>(&access), sizeof access}, out});
+  if (Status sent =
+          socket_->send(header, {ConstBytes{reinterpret_cast<const uint8_t*>(&access), sizeof access}, out});
       !sent) {
     return std::move(sent).failure();
   }

@@ -16,8 +16,8 @@ struct DmaMessageOptions {
   Milliseconds timeout{10'000};    // for one reply
 };
 
-// One request at a time, from any thread. Failures: the errno of the client's error reply, EIO for a reply that
-// does not fit or does not come, Reason::kDisconnected.
+// One request at a time, from any thread. Failures: the errno of the client's error reply, EIO for a reply
+// that does not fit or does not come, Reason::kDisconnected.
 class DmaMessages {
  public:
   // On the connection's own socket: somebody else receives there, and gives replies to deliver().

@@ -81,7 +81,9 @@ Result<uint64_t> PeerAddressSpace::unmapAll() {
 
 Result<std::vector<PeerAddressSpace::Piece>> PeerAddressSpace::locate(uint64_t iova, size_t size,
                                                                       Protection wanted) const {
-  auto fault = [&] { return Failure::system(EFAULT, "", "DMA", stretch(iova, size) + " are not all mapped"); };
+  auto fault = [&] {
+    return Failure::system(EFAULT, "", "DMA", stretch(iova, size) + " are not all mapped");
+  };
   if (size > 0 && size - 1 > UINT64_MAX - iova) return fault();
   std::vector<Piece> pieces;
   std::lock_guard lock(mutex_);

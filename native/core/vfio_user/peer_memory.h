@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Memory of a vfio-user client, by the descriptor that came with its DMA_MAP. The client keeps that descriptor
-// and may cut the file short at any moment, which turns an access through a mapping into SIGBUS: so only what is
-// sealed against shrinking is mapped, the rest is read and written through the descriptor.
+// Memory of a vfio-user client, by the descriptor that came with its DMA_MAP. The client keeps that
+// descriptor and may cut the file short at any moment, which turns an access through a mapping into SIGBUS:
+// so only what is sealed against shrinking is mapped, the rest is read and written through the descriptor.
 #pragma once
 
 #include <sys/types.h>
