@@ -30,12 +30,12 @@ DmaLog::Form logOf(const ClientFeatures& features, const ClientLayout& layout) {
 
 Result<std::shared_ptr<ClientDevice>> ClientDevice::open(const std::string& path,
                                                          const ClientOptions& options) {
-  auto connection = Connection::open(path, options);
+  auto connection = ClientConnection::open(path, options);
   if (!connection) return std::move(connection).failure();
   return over(std::move(*connection));
 }
 
-Result<std::shared_ptr<ClientDevice>> ClientDevice::over(std::shared_ptr<Connection> connection) {
+Result<std::shared_ptr<ClientDevice>> ClientDevice::over(std::shared_ptr<ClientConnection> connection) {
   auto layout = ClientLayout::ask(*connection);
   if (!layout) return std::move(layout).failure();
   auto features = ClientFeatures::probe(connection);
@@ -44,7 +44,7 @@ Result<std::shared_ptr<ClientDevice>> ClientDevice::over(std::shared_ptr<Connect
       new ClientDevice(std::move(connection), std::move(*layout), std::move(*features)));
 }
 
-ClientDevice::ClientDevice(std::shared_ptr<Connection> connection, ClientLayout layout,
+ClientDevice::ClientDevice(std::shared_ptr<ClientConnection> connection, ClientLayout layout,
                            ClientFeatures features)
     : connection_(std::move(connection)),
       layout_(std::move(layout)),

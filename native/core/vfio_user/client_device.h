@@ -11,10 +11,10 @@
 #include <string>
 
 #include "core/device/device.h"
+#include "core/vfio_user/client_connection.h"
 #include "core/vfio_user/client_features.h"
 #include "core/vfio_user/client_layout.h"
 #include "core/vfio_user/client_session.h"
-#include "core/vfio_user/connection.h"
 #include "core/vfio_user/dma_log.h"
 #include "core/vfio_user/dma_replay.h"
 
@@ -22,13 +22,13 @@ namespace vfm::vfio_user {
 
 class ClientDevice final : public Device {
  public:
-  // Connects, negotiates and asks for the layout. The failures are those of Connection::open and of the
+  // Connects, negotiates and asks for the layout. The failures are those of ClientConnection::open and of the
   // requests; nothing stays open after one.
   static Result<std::shared_ptr<ClientDevice>> open(const std::string& path, const ClientOptions& options);
-  static Result<std::shared_ptr<ClientDevice>> over(std::shared_ptr<Connection> connection);
+  static Result<std::shared_ptr<ClientDevice>> over(std::shared_ptr<ClientConnection> connection);
   ~ClientDevice() override;
 
-  Connection& connection() { return *connection_; }
+  ClientConnection& connection() { return *connection_; }
 
   int descriptor() const override { return -1; }
   Result<DeviceInfo> info() override { return layout_.info; }
@@ -62,7 +62,7 @@ class ClientDevice final : public Device {
   void cancel() override;
 
  private:
-  ClientDevice(std::shared_ptr<Connection> connection, ClientLayout layout, ClientFeatures features);
+  ClientDevice(std::shared_ptr<ClientConnection> connection, ClientLayout layout, ClientFeatures features);
   // No such region, or not that part of it.
   Result<const ClientRegion*> locate(uint32_t index, uint64_t offset, uint64_t size,
                                      const char* operation) const;
@@ -75,7 +75,7 @@ class ClientDevice final : public Device {
   // Ends the sessions there are: whoever reads or writes one gets ENODEV.
   void endSessions();
 
-  const std::shared_ptr<Connection> connection_;
+  const std::shared_ptr<ClientConnection> connection_;
   const ClientLayout layout_;
   const ClientFeatures features_;
   const std::shared_ptr<ServerMappings> mappings_;

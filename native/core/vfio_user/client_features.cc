@@ -15,7 +15,7 @@ Bytes bytesOf(Struct& value) {
 
 }  // namespace
 
-Result<ClientFeatures> ClientFeatures::probe(std::shared_ptr<Connection> connection) {
+Result<ClientFeatures> ClientFeatures::probe(std::shared_ptr<ClientConnection> connection) {
   ClientFeatures features(std::move(connection));
   const std::pair<uint32_t, bool*> probed[] = {
       {uapi::kVfioDeviceFeatureGet | uapi::kVfioDeviceFeatureMigration, &features.migration_},
@@ -40,7 +40,7 @@ Result<bool> ClientFeatures::has(uint32_t flags) const {
   uapi::VfioDeviceFeature header{sizeof header, flags | uapi::kVfioDeviceFeatureProbe};
   uapi::VfioDeviceFeature echo{};
   uint8_t rest[64];
-  Request request{
+  ClientRequest request{
       Command::kDeviceFeature, "VFIO_DEVICE_FEATURE PROBE", {bytesOf(header)}, {}, requestTimeout(),
       bytesOf(echo),           Bytes{rest, sizeof rest}};
   auto reply = connection_->call(request);
@@ -55,8 +55,8 @@ Result<size_t> ClientFeatures::get(uint32_t feature, ConstBytes sent, Answer ans
                                  uapi::kVfioDeviceFeatureGet | feature};
   // The struct, then what it is followed by: received into one piece, and taken apart.
   std::vector<uint8_t> fixed(sizeof header + answer.fixed.size);
-  Request request{Command::kDeviceFeature,           operation,  {bytesOf(header), sent}, {}, timeout,
-                  Bytes{fixed.data(), fixed.size()}, answer.rest};
+  ClientRequest request{Command::kDeviceFeature,           operation,  {bytesOf(header), sent}, {}, timeout,
+                        Bytes{fixed.data(), fixed.size()}, answer.rest};
   auto reply = connection_->call(request);
   if (!reply) return std::move(reply).failure();
   std::copy(fixed.begin() + sizeof header, fixed.end(), answer.fixed.data);
@@ -69,13 +69,13 @@ Status ClientFeatures::set(uint32_t feature, ConstBytes fixed, ConstBytes rest, 
                                  uapi::kVfioDeviceFeatureSet | feature};
   uapi::VfioDeviceFeature echo{};
   std::vector<uint8_t> echoed(fixed.size + rest.size);
-  Request request{Command::kDeviceFeature,
-                  operation,
-                  {bytesOf(header), fixed, rest},
-                  {},
-                  timeout,
-                  bytesOf(echo),
-                  Bytes{echoed.data(), echoed.size()}};
+  ClientRequest request{Command::kDeviceFeature,
+                        operation,
+                        {bytesOf(header), fixed, rest},
+                        {},
+                        timeout,
+                        bytesOf(echo),
+                        Bytes{echoed.data(), echoed.size()}};
   auto reply = connection_->call(request);
   if (!reply) return std::move(reply).failure();
   return {};

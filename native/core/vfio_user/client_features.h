@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "core/vfio_user/connection.h"
+#include "core/vfio_user/client_connection.h"
 
 namespace vfm::vfio_user {
 
@@ -12,7 +12,7 @@ class ClientFeatures {
  public:
   // Probes the features that this client uses. Only a connection that dies is a failure: a server that knows
   // none of them answers each with an error.
-  static Result<ClientFeatures> probe(std::shared_ptr<Connection> connection);
+  static Result<ClientFeatures> probe(std::shared_ptr<ClientConnection> connection);
 
   bool migration() const { return migration_; }
   bool dataSize() const { return dataSize_; }
@@ -33,9 +33,10 @@ class ClientFeatures {
   Milliseconds requestTimeout() const { return connection_->options().requestTimeout; }
 
  private:
-  explicit ClientFeatures(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  explicit ClientFeatures(std::shared_ptr<ClientConnection> connection)
+      : connection_(std::move(connection)) {}
 
-  std::shared_ptr<Connection> connection_;
+  std::shared_ptr<ClientConnection> connection_;
   bool migration_ = false;
   bool dataSize_ = false;
   bool dmaLog_ = false;

@@ -26,11 +26,11 @@ bool isErrno(const Failure& failure, int error) {
   return failure.reason == Reason::kSystem && failure.error == error;
 }
 
-Result<DeviceInfo> askInfo(Connection& connection) {
+Result<DeviceInfo> askInfo(ClientConnection& connection) {
   DeviceInfoPayload asked{sizeof(DeviceInfoPayload), 0, 0, 0};
   DeviceInfoPayload info{};
   uint8_t rest[256];  // of a server whose struct has grown
-  Request request{
+  ClientRequest request{
       Command::kDeviceGetInfo, {}, {bytesOf(asked)}, {}, connection.options().requestTimeout, bytesOf(info),
       Bytes{rest, sizeof rest}};
   auto reply = connection.call(request);
@@ -44,7 +44,7 @@ Result<DeviceInfo> askInfo(Connection& connection) {
 }
 
 // The first answer says how much room the capabilities need; only the second has them, and the descriptor.
-Result<ClientRegion> askRegion(Connection& connection, uint32_t index) {
+Result<ClientRegion> askRegion(ClientConnection& connection, uint32_t index) {
   constexpr int kRounds = 4;
   const std::string operation = "DEVICE_GET_REGION_INFO " + std::to_string(index);
   std::vector<uint8_t> answer(sizeof(uapi::VfioRegionInfo));
@@ -53,13 +53,13 @@ Result<ClientRegion> askRegion(Connection& connection, uint32_t index) {
     asked.argsz = static_cast<uint32_t>(answer.size());
     asked.index = index;
     const Bytes room{answer.data(), answer.size()};
-    Request request{Command::kDeviceGetRegionInfo,
-                    operation,
-                    {bytesOf(asked)},
-                    {},
-                    connection.options().requestTimeout,
-                    room.first(sizeof asked),
-                    room.from(sizeof asked)};
+    ClientRequest request{Command::kDeviceGetRegionInfo,
+                          operation,
+                          {bytesOf(asked)},
+                          {},
+                          connection.options().requestTimeout,
+                          room.first(sizeof asked),
+                          room.from(sizeof asked)};
     auto reply = connection.call(request);
     if (!reply && isErrno(reply.failure(), EINVAL))
       return ClientRegion{RegionInfo{index, 0, 0, 0, {}, {}, {}}, {}};
@@ -81,16 +81,16 @@ Result<ClientRegion> askRegion(Connection& connection, uint32_t index) {
   return Failure::because(Reason::kMalformed, operation, "the server asks for ever more room");
 }
 
-Result<IrqInfo> askIrq(Connection& connection, uint32_t index) {
+Result<IrqInfo> askIrq(ClientConnection& connection, uint32_t index) {
   uapi::VfioIrqInfo asked{sizeof(uapi::VfioIrqInfo), 0, index, 0};
   uapi::VfioIrqInfo info{};
-  Request request{Command::kDeviceGetIrqInfo,
-                  "DEVICE_GET_IRQ_INFO " + std::to_string(index),
-                  {bytesOf(asked)},
-                  {},
-                  connection.options().requestTimeout,
-                  bytesOf(info),
-                  {}};
+  ClientRequest request{Command::kDeviceGetIrqInfo,
+                        "DEVICE_GET_IRQ_INFO " + std::to_string(index),
+                        {bytesOf(asked)},
+                        {},
+                        connection.options().requestTimeout,
+                        bytesOf(info),
+                        {}};
   auto reply = connection.call(request);
   if (!reply && isErrno(reply.failure(), EINVAL)) return IrqInfo{index, 0, 0};
   if (!reply) return std::move(reply).failure();
@@ -103,7 +103,7 @@ Result<IrqInfo> askIrq(Connection& connection, uint32_t index) {
 
 }  // namespace
 
-Result<ClientLayout> ClientLayout::ask(Connection& connection) {
+Result<ClientLayout> ClientLayout::ask(ClientConnection& connection) {
   ClientLayout layout;
   auto info = askInfo(connection);
   if (!info) return std::move(info).failure();

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/device/info.h"
-#include "core/vfio_user/connection.h"
+#include "core/vfio_user/client_connection.h"
 
 namespace vfm::vfio_user {
 
@@ -24,7 +24,7 @@ struct ClientLayout {
 
   // Reason::kMalformed: the device describes something impossible. A region or interrupt index that the
   // server answers EINVAL for is an empty one.
-  static Result<ClientLayout> ask(Connection& connection);
+  static Result<ClientLayout> ask(ClientConnection& connection);
 };
 
 }  // namespace vfm::vfio_user

@@ -19,7 +19,7 @@ Bytes bytesOf(Struct& value) {
 
 }  // namespace
 
-ClientSession::ClientSession(std::shared_ptr<Connection> connection, ClientFeatures features,
+ClientSession::ClientSession(std::shared_ptr<ClientConnection> connection, ClientFeatures features,
                              std::shared_ptr<const SessionEnd> ended, Kind kind)
     : connection_(std::move(connection)),
       features_(std::move(features)),
@@ -42,14 +42,14 @@ Result<size_t> ClientSession::readOnce(Bytes into) {
   const auto size = static_cast<uint32_t>(std::min<size_t>(into.size, connection_->maxTransfer()));
   MigDataPayload asked{static_cast<uint32_t>(sizeof asked) + size, size};
   MigDataPayload answer{};
-  Request request{Command::kMigDataRead,
-                  kRead,
-                  {bytesOf(asked)},
-                  {},
-                  connection_->options().requestTimeout,
-                  bytesOf(answer),
-                  into.first(size),
-                  &cancelled_};
+  ClientRequest request{Command::kMigDataRead,
+                        kRead,
+                        {bytesOf(asked)},
+                        {},
+                        connection_->options().requestTimeout,
+                        bytesOf(answer),
+                        into.first(size),
+                        &cancelled_};
   auto reply = connection_->call(request);
   if (!reply) return std::move(reply).failure();
   // The answer may be padded to what was asked for; `size` counts.
@@ -74,14 +74,14 @@ Result<size_t> ClientSession::write(ConstBytes from) {
   if (Status usable = checkUsable(kWrite); !usable) return std::move(usable).failure();
   const size_t size = std::min<size_t>(from.size, connection_->writeChunk());
   MigDataPayload header{static_cast<uint32_t>(sizeof header + size), static_cast<uint32_t>(size)};
-  Request request{Command::kMigDataWrite,
-                  kWrite,
-                  {bytesOf(header), from.first(size)},
-                  {},
-                  connection_->options().requestTimeout,
-                  {},
-                  {},
-                  &cancelled_};
+  ClientRequest request{Command::kMigDataWrite,
+                        kWrite,
+                        {bytesOf(header), from.first(size)},
+                        {},
+                        connection_->options().requestTimeout,
+                        {},
+                        {},
+                        &cancelled_};
   auto reply = connection_->call(request);
   if (!reply) return std::move(reply).failure();
   return size;

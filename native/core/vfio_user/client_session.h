@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "core/device/session.h"
+#include "core/vfio_user/client_connection.h"
 #include "core/vfio_user/client_features.h"
-#include "core/vfio_user/connection.h"
 
 namespace vfm::vfio_user {
 
@@ -19,7 +19,7 @@ class ClientSession final : public Session {
  public:
   enum class Kind : uint8_t { kSave, kLoad };
 
-  ClientSession(std::shared_ptr<Connection> connection, ClientFeatures features,
+  ClientSession(std::shared_ptr<ClientConnection> connection, ClientFeatures features,
                 std::shared_ptr<const SessionEnd> ended, Kind kind);
 
   Result<ReadOutcome> read(Bytes into) override;
@@ -31,7 +31,7 @@ class ClientSession final : public Session {
   Result<size_t> readOnce(Bytes into);
   Status checkUsable(const char* operation) const;
 
-  std::shared_ptr<Connection> connection_;
+  std::shared_ptr<ClientConnection> connection_;
   ClientFeatures features_;
   std::shared_ptr<const SessionEnd> ended_;
   Kind kind_;

@@ -24,7 +24,7 @@ Failure cutOff(const char* operation, size_t got, size_t wanted) {
 
 }  // namespace
 
-DmaLog::DmaLog(std::shared_ptr<Connection> connection, ClientFeatures features,
+DmaLog::DmaLog(std::shared_ptr<ClientConnection> connection, ClientFeatures features,
                std::shared_ptr<ServerMappings> mappings, Form form)
     : connection_(std::move(connection)),
       features_(std::move(features)),

@@ -17,7 +17,7 @@ class DmaLog {
  public:
   enum class Form : uint8_t { kNone, kFeature, kDirtyPages };
 
-  DmaLog(std::shared_ptr<Connection> connection, ClientFeatures features,
+  DmaLog(std::shared_ptr<ClientConnection> connection, ClientFeatures features,
          std::shared_ptr<ServerMappings> mappings, Form form);
 
   // The page size of the log. Ranges beyond a message's room are joined with the gaps between them.
@@ -38,7 +38,7 @@ class DmaLog {
   Status fetchDirtyPages(DirtyBitmap& into) const;
   Status switchDirtyPages(uint32_t flags) const;
 
-  std::shared_ptr<Connection> connection_;
+  std::shared_ptr<ClientConnection> connection_;
   ClientFeatures features_;
   std::shared_ptr<ServerMappings> mappings_;
   const Form form_;

@@ -33,7 +33,7 @@ Status ServerMappings::map(const DmaMapping& mapping) {
   if (mapping.allows(Protection::kWrite)) payload.flags |= kDmaMapWrite;
   const UniqueFd descriptor = server.maxMessageDescriptors > 0 ? descriptorFor(mapping) : UniqueFd();
   if (descriptor) payload.offset = mapping.memory.memory->offset() + mapping.memory.offset;
-  Request request{
+  ClientRequest request{
       Command::kDmaMap, {}, {bytesOf(payload)}, {}, connection_->options().requestTimeout, {}, {}};
   if (descriptor) request.descriptors.push_back(descriptor.get());
   auto reply = connection_->call(request);

@@ -8,13 +8,14 @@
 #include <mutex>
 
 #include "core/dma/mapping_table.h"
-#include "core/vfio_user/connection.h"
+#include "core/vfio_user/client_connection.h"
 
 namespace vfm::vfio_user {
 
 class ServerMappings {
  public:
-  explicit ServerMappings(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  explicit ServerMappings(std::shared_ptr<ClientConnection> connection)
+      : connection_(std::move(connection)) {}
 
   // With the memory's descriptor where it has one and the server takes any, so that the server can map it;
   // memory that the device may only read goes by a descriptor that can only be read. ENOSPC: more than the
@@ -33,7 +34,7 @@ class ServerMappings {
  private:
   Status sendUnmap(uint64_t iova, uint64_t size);
 
-  std::shared_ptr<Connection> connection_;
+  std::shared_ptr<ClientConnection> connection_;
   std::mutex mutex_;                    // held over a request and its answer
   std::map<uint64_t, uint64_t> sizes_;  // by iova
 };

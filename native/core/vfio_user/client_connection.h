@@ -7,8 +7,6 @@
 // connection is dead: every request in progress and every later one fails, none waits.
 #pragma once
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -18,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "core/threads/joined_thread.h"
 #include "core/vfio_user/client_options.h"
 #include "core/vfio_user/dma_service.h"
 #include "core/vfio_user/socket.h"
@@ -25,7 +24,7 @@
 
 namespace vfm::vfio_user {
 
-struct Request {
+struct ClientRequest {
   Command command;
   std::string operation;  // for failures; empty: the command's name
   std::vector<ConstBytes> parts;
@@ -38,25 +37,26 @@ struct Request {
   const std::atomic<bool>* cancelled = nullptr;
 };
 
-struct Reply {
-  size_t data = 0;  // bytes that went to Request::data
+struct ClientReply {
+  size_t data = 0;  // bytes that went to ClientRequest::data
   std::vector<UniqueFd> descriptors;
 };
 
-class Connection {
+class ClientConnection {
  public:
   // Connects and negotiates. Besides the failures of Socket::connect: Reason::kVersion (the server speaks no
   // version that we do), kMalformed, kDisconnected, kTimedOut.
-  static Result<std::shared_ptr<Connection>> open(const std::string& path, const ClientOptions& options);
+  static Result<std::shared_ptr<ClientConnection>> open(const std::string& path,
+                                                        const ClientOptions& options);
   // Over a socket that is connected already.
-  static Result<std::shared_ptr<Connection>> over(std::unique_ptr<Socket> socket,
-                                                  const ClientOptions& options);
+  static Result<std::shared_ptr<ClientConnection>> over(std::unique_ptr<Socket> socket,
+                                                        const ClientOptions& options);
   // What the sockets of a client hold their peer to.
   static SocketLimits limits(const ClientOptions& options);
 
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  ~ClientConnection();
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
 
   const Version& server() const { return server_; }
   const ClientOptions& options() const { return options_; }
@@ -73,7 +73,7 @@ class Connection {
   // Sends, and waits for the reply. An error reply is Reason::kSystem with its errno. What makes the
   // connection die says why: kDisconnected, kTimedOut, kMalformed; after that always kDisconnected, or
   // kClosed when end() was called for it. kCancelled.
-  Result<Reply> call(const Request& request);
+  Result<ClientReply> call(const ClientRequest& request);
   // Has every waiting call look at its `cancelled`.
   void wake();
   // Ends the connection: calls in progress and later ones fail with `failure`'s reason.
@@ -81,18 +81,9 @@ class Connection {
 
  private:
   struct Pending;
-  // One thread each: receives on `socket` until it dies.
-  struct Receiver {
-    Connection* connection;
-    Socket* socket;
-    pthread_t thread;
-    bool running = false;
-  };
-
-  Connection(std::unique_ptr<Socket> socket, const ClientOptions& options);
+  ClientConnection(std::unique_ptr<Socket> socket, const ClientOptions& options);
   Status negotiate();
-  Status start(Receiver& receiver, Socket& socket);
-  static void* receive(void* receiver);
+  Status start(std::unique_ptr<JoinedThread>& thread, Socket& socket);
   Status receiveOne(Socket& socket);
   Status takeReply(Incoming incoming);
   Status fillReply(Pending& pending, const Incoming& incoming);
@@ -118,7 +109,8 @@ class Connection {
   bool dead_ = false;
   Failure cause_;
 
-  Receiver main_{}, dmaOnly_{};
+  // One thread each: receives on its socket until that is shut down. Last: they use all of the above.
+  std::unique_ptr<JoinedThread> main_, dmaOnly_;
 };
 
 }  // namespace vfm::vfio_user

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "core/vfio_user/connection.h"
+#include "core/vfio_user/client_connection.h"
 
 #include <algorithm>
 #include <cstring>
@@ -16,16 +16,16 @@ constexpr size_t kLargestMessage = size_t{1} << 30;
 // libvfio-user sends the payload of the request back with an error; nothing else belongs there.
 constexpr size_t kMostOfErrorReply = 64 << 10;
 
-std::string nameOf(const Request& request) {
+std::string nameOf(const ClientRequest& request) {
   if (!request.operation.empty()) return request.operation;
   return commandName(static_cast<uint16_t>(request.command));
 }
 
 }  // namespace
 
-struct Connection::Pending {
+struct ClientConnection::Pending {
   uint16_t id = 0;
-  const Request* request = nullptr;  // valid until `done`, or `abandoned` with nobody filling
+  const ClientRequest* request = nullptr;  // valid until `done`, or `abandoned` with nobody filling
   std::string operation;
   uint16_t command = 0;
   Milliseconds timeout{0};
@@ -34,10 +34,10 @@ struct Connection::Pending {
   bool abandoned = false;
   bool done = false;
   int error = 0;
-  Reply reply;
+  ClientReply reply;
 };
 
-SocketLimits Connection::limits(const ClientOptions& options) {
+SocketLimits ClientConnection::limits(const ClientOptions& options) {
   SocketLimits limits;
   limits.largestMessage = kLargestMessage;
   limits.mostDescriptors = kMostDescriptors;
@@ -46,21 +46,22 @@ SocketLimits Connection::limits(const ClientOptions& options) {
   return limits;
 }
 
-Connection::Connection(std::unique_ptr<Socket> socket, const ClientOptions& options)
+ClientConnection::ClientConnection(std::unique_ptr<Socket> socket, const ClientOptions& options)
     : options_(options),
       socket_(std::move(socket)),
       maxTransfer_(options.maxTransfer),
       dma_(options.maxTransfer) {}
 
-Result<std::shared_ptr<Connection>> Connection::open(const std::string& path, const ClientOptions& options) {
+Result<std::shared_ptr<ClientConnection>> ClientConnection::open(const std::string& path,
+                                                                 const ClientOptions& options) {
   auto socket = Socket::connect(path, limits(options), options.connectTimeout);
   if (!socket) return std::move(socket).failure();
   return over(std::move(*socket), options);
 }
 
-Result<std::shared_ptr<Connection>> Connection::over(std::unique_ptr<Socket> socket,
-                                                     const ClientOptions& options) {
-  std::shared_ptr<Connection> connection(new Connection(std::move(socket), options));
+Result<std::shared_ptr<ClientConnection>> ClientConnection::over(std::unique_ptr<Socket> socket,
+                                                                 const ClientOptions& options) {
+  std::shared_ptr<ClientConnection> connection(new ClientConnection(std::move(socket), options));
   if (Status agreed = connection->negotiate(); !agreed) return std::move(agreed).failure();
   if (Status started = connection->start(connection->main_, *connection->socket_); !started)
     return std::move(started).failure();
@@ -71,25 +72,21 @@ Result<std::shared_ptr<Connection>> Connection::over(std::unique_ptr<Socket> soc
   return connection;
 }
 
-Connection::~Connection() {
-  end(Failure::because(Reason::kClosed, "connection"));
-  for (Receiver* receiver : {&main_, &dmaOnly_}) {
-    if (receiver->running) ::pthread_join(receiver->thread, nullptr);
-  }
-}
+ClientConnection::~ClientConnection() { end(Failure::because(Reason::kClosed, "connection")); }
 
-Status Connection::start(Receiver& receiver, Socket& socket) {
-  receiver.connection = this;
-  receiver.socket = &socket;
-  const int error = ::pthread_create(&receiver.thread, nullptr, &Connection::receive, &receiver);
-  if (error != 0) return Failure::system(error, "pthread_create", "a thread for a vfio-user connection");
-  receiver.running = true;
-  ::pthread_setname_np(receiver.thread, "vfm:vfio-user");
+Status ClientConnection::start(std::unique_ptr<JoinedThread>& thread, Socket& socket) {
+  auto started = JoinedThread::start("vfm:vfio-user", [this, &socket] {
+    Status received;
+    while (received) received = receiveOne(socket);
+    end(std::move(received).failure());
+  });
+  if (!started) return std::move(started).failure();
+  thread = std::move(*started);
   return {};
 }
 
 // Before any receiver runs, so that this thread may receive.
-Status Connection::negotiate() {
+Status ClientConnection::negotiate() {
   Version ours;
   ours.capabilities.maxMessageDescriptors = kMostDescriptors;
   ours.capabilities.maxTransfer = options_.maxTransfer;
@@ -129,17 +126,7 @@ Status Connection::negotiate() {
   return {};
 }
 
-void* Connection::receive(void* argument) {
-  auto& receiver = *static_cast<Receiver*>(argument);
-  for (;;) {
-    Status received = receiver.connection->receiveOne(*receiver.socket);
-    if (received) continue;
-    receiver.connection->end(std::move(received).failure());
-    return nullptr;
-  }
-}
-
-Status Connection::receiveOne(Socket& socket) {
+Status ClientConnection::receiveOne(Socket& socket) {
   auto incoming = socket.receive();
   if (!incoming) return std::move(incoming).failure();
   if (!incoming->isReply()) return dma_.serve(socket, *incoming);
@@ -149,7 +136,7 @@ Status Connection::receiveOne(Socket& socket) {
   return takeReply(std::move(*incoming));
 }
 
-Status Connection::takeReply(Incoming incoming) {
+Status ClientConnection::takeReply(Incoming incoming) {
   const Header& header = incoming.header;
   std::shared_ptr<Pending> pending;
   uint64_t sequence = 0;
@@ -191,8 +178,8 @@ Status Connection::takeReply(Incoming incoming) {
   return filled;
 }
 
-Status Connection::fillReply(Pending& pending, const Incoming& incoming) {
-  const Request& request = *pending.request;
+Status ClientConnection::fillReply(Pending& pending, const Incoming& incoming) {
+  const ClientRequest& request = *pending.request;
   const size_t size = incoming.payloadSize();
   if (size < request.fixed.size || size - request.fixed.size > request.data.size) {
     return Failure::because(Reason::kMalformed, pending.operation,
@@ -205,7 +192,7 @@ Status Connection::fillReply(Pending& pending, const Incoming& incoming) {
   return socket_->payload(request.data.first(pending.reply.data));
 }
 
-Result<Reply> Connection::call(const Request& request) {
+Result<ClientReply> ClientConnection::call(const ClientRequest& request) {
   auto pending = std::make_shared<Pending>();
   pending->request = &request;
   pending->operation = nameOf(request);
@@ -276,28 +263,28 @@ Result<Reply> Connection::call(const Request& request) {
   }
 }
 
-void Connection::restartClock() {
+void ClientConnection::restartClock() {
   if (outstanding_.empty()) return;
   Pending& oldest = *outstanding_.begin()->second;
   if (oldest.since == Clock::time_point()) oldest.since = Clock::now();
 }
 
-void Connection::forget(uint64_t sequence) {
+void ClientConnection::forget(uint64_t sequence) {
   outstanding_.erase(sequence);
   restartClock();
 }
 
-void Connection::wake() {
+void ClientConnection::wake() {
   std::lock_guard lock(mutex_);
   changed_.notify_all();
 }
 
-void Connection::end(Failure failure) {
+void ClientConnection::end(Failure failure) {
   std::lock_guard lock(mutex_);
   endLocked(failure);
 }
 
-void Connection::endLocked(const Failure& failure) {
+void ClientConnection::endLocked(const Failure& failure) {
   if (dead_) return;
   dead_ = true;
   cause_ = failure;
@@ -306,7 +293,7 @@ void Connection::endLocked(const Failure& failure) {
   changed_.notify_all();
 }
 
-Failure Connection::ended(const std::string& operation) const {
+Failure ClientConnection::ended(const std::string& operation) const {
   Failure failure = cause_;
   failure.detail = failure.operation + (failure.detail.empty() ? "" : ": " + failure.detail);
   failure.operation = operation;
