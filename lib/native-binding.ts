@@ -16,6 +16,8 @@ export type NativeReason =
   | 'version'
   | 'invalid-argument'
   | 'busy'
+  | 'disconnected'
+  | 'timed-out'
 
 export interface NativeFailure {
   readonly failed: true
