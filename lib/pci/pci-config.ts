@@ -102,10 +102,19 @@ export class PciConfig {
    * Changes bits of the command register and leaves the others. A read and a write: no other client may do the same meanwhile.
    *
    * Without `memory` the device does not answer its BARs: vfio-pci fails reads and writes of them with EIO, and touching a mapping of them
-   * ends this process (SIGBUS). Close mappings first.
+   * ends this process (SIGBUS). So it is not switched off while this handle has mappings open.
+   * @throws {VfioError} `ERR_VFIO_MAPPED`: close the mappings first
    */
-  setCommand(change: Partial<PciCommand>): Promise<void> {
-    return changeCommand(this.#access, change)
+  async setCommand(change: Partial<PciCommand>): Promise<void> {
+    const { mappings, spec } = this.#device
+    if (change.memory === false && mappings > 0) {
+      throw new VfioError(
+        'ERR_VFIO_MAPPED',
+        `${mappings} of the mappings of ${spec} would be fatal to touch without memory decoding: close them first`,
+        { device: spec },
+      )
+    }
+    await changeCommand(this.#access, change)
   }
 
   /** The BARs that VFIO gives access to, with the sizes of their regions. */
