@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+
+export type { AccessOptions } from './device/access-gate.js'
 export {
   Device,
   type DeviceIdentity,
@@ -7,6 +9,8 @@ export {
   type RegisterWidth,
 } from './device/device.js'
 export { EventFd } from './device/event-fd.js'
+export { type DeviceFeature, type FeatureSupport, featureId } from './device/features.js'
+export type { AffectedDevice, HotResetInfo, HotResetOptions } from './device/hot-reset.js'
 export type { InterruptKind } from './device/interrupt-index.js'
 export { type InterruptFlags, Interrupts, type VectorTarget } from './device/interrupts.js'
 export { Ioeventfd } from './device/ioeventfd.js'

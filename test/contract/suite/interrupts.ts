@@ -226,8 +226,7 @@ export function interruptsContract(backend: Backend): void {
       expect(await intx.vector(0).wait()).toBe(1) // still up
       await acknowledge(device)
       resample.signal()
-      while (resample.take() > 0) await wait(1)
-      await wait(20)
+      await wait(30)
     }
     await intx.unmaskOn(eventFd()) // replaces the first
     await raise(device, 0)
@@ -258,12 +257,12 @@ export function interruptsContract(backend: Backend): void {
         if (seen.push(kind) === 2) resolve()
       }
       device.notices.once('request', note)
-      device.notices.once('error', note)
+      device.notices.once('device-error', note)
     })
     await raise(device, REQUEST)
     await raise(device, 3)
     await both
-    expect(seen.sort()).toEqual(['error', 'request'])
+    expect(seen.sort()).toEqual(['device-error', 'request'])
     expect(device.closed).toBe(false)
   })
 

@@ -42,11 +42,11 @@ describe('notices', () => {
   it('are events, with how often they were signalled', async () => {
     const device = await notices()
     const request = once(device, 'request')
-    const error = once(device, 'error')
+    const error = once(device, 'device-error')
     events.request.signal(2)
     events.error.signal()
     expect(await request).toEqual([{ kind: 'request', device: 'a device', count: 2 }])
-    expect(await error).toEqual([{ kind: 'error', device: 'a device', count: 1 }])
+    expect(await error).toEqual([{ kind: 'device-error', device: 'a device', count: 1 }])
   })
 
   it('close the device after the grace when nobody listens, and warn at once', async () => {
