@@ -35,7 +35,7 @@ export function interruptsContract(backend: Backend): void {
       name: 'intx',
       count: 1,
       enabled: false,
-      flags: { eventFd: true, maskable: true, autoMasked: true, noResize: false },
+      flags: { eventFd: true, maskable: true },
     })
     expect(await device.interrupts(0)).toBe(intx)
     expect((await device.interrupts('msi')).flags.noResize).toBe(true)
