@@ -15,15 +15,26 @@ export interface OpenOptions {
   /** Allow a group without an IOMMU (noiommu): such a device can write to all of the machine's memory. Default false. */
   readonly allowNoIommu?: boolean
   /**
+<<<<<<< HEAD
    * What to do when the kernel wants the device back: see {@link DeviceNotices}. `false`: its notifiers are not armed, and an unbind waits
    * without anybody here knowing. Default: armed, except for a device that another process handed over.
    */
   readonly notices?: NoticeOptions | boolean
   /**
+=======
+>>>>>>> main
    * A UUID: what the holder of the physical function set (`Device.setVfToken`), for a virtual function whose physical function is bound to
    * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
    */
   readonly vfToken?: string
+<<<<<<< HEAD
+=======
+  /**
+   * What to do when the kernel wants the device back: see {@link DeviceNotices}. `false`: its notifiers are not armed, and an unbind waits
+   * without anybody here knowing. Default: armed, except for a device that another process handed over.
+   */
+  readonly notices?: NoticeOptions | boolean
+>>>>>>> main
   readonly signal?: AbortSignal
 }
 

@@ -46,9 +46,15 @@ export interface DeviceIdentity {
 }
 
 const DEVICE_FLAGS_RESET = 1 << 0
+<<<<<<< HEAD
 const PCI_CONFIG_REGION = 7
 const PCI_STATUS = 0x06
 const DEVICE_FLAGS_PCI = 1 << 1
+=======
+const DEVICE_FLAGS_PCI = 1 << 1
+const PCI_CONFIG_REGION = 7
+const PCI_STATUS = 0x06
+>>>>>>> main
 
 /**
  * An open VFIO device. Its state lives exactly as long as somebody holds it open: real drivers reset at the first open and the last close.
