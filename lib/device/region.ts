@@ -162,14 +162,8 @@ export class Region {
       unwrap(await this.#owner.native().setIoeventfd(this.index, at, width, wide, target), this.#owner.spec)
     }
     await assign(event)
-<<<<<<< HEAD
-    const { children } = this.#owner
-    return children.add(
-      new Ioeventfd(children, async () => {
-=======
     return this.#owner.children.add(
       new Ioeventfd(this.#owner.children, async () => {
->>>>>>> main
         try {
           await assign(-1)
         } catch (error) {
