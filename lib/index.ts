@@ -21,6 +21,7 @@ export {
   UnsupportedPlatformError,
   VfioAbortError,
   VfioError,
+  VfioHostChangeError,
   VfioMigrationError,
   VfioSystemError,
   VfioTransitionError,
