@@ -89,7 +89,8 @@ export function bindPlan(sysfs: Sysfs, device: HostDevice, driver: string): Plan
     // The former driver takes the device back only once the override names it, or nothing, again.
     writes.push({ ...unbindWrite(sysfs, device, device.driver), undo: [before, probe] })
   }
-  writes.push(probe)
+  // Where the driver did not take the device there is nothing to unbind.
+  writes.push({ ...probe, undo: [{ ...unbindWrite(sysfs, device, driver), mayFail: true }] })
   const verify = async (): Promise<void> => {
     const now = await driverOf(sysfs, device)
     if (now !== driver) throw refused(device, driver, now)

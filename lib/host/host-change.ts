@@ -33,7 +33,12 @@ export interface PlannedWrite extends HostWrite {
    * What restores the state before it, in order. All the undoing of a plan is done last write first. Left out where another write's undoing
    * takes this one back, too.
    */
-  readonly undo?: readonly HostWrite[]
+  readonly undo?: readonly UndoWrite[]
+}
+
+export interface UndoWrite extends HostWrite {
+  /** The kernel refuses it where there is nothing to undo. */
+  readonly mayFail?: boolean
 }
 
 export interface Plan {
@@ -90,9 +95,9 @@ async function putBack(
     for (const write of done.toReversed().flatMap(({ undo }) => undo ?? [])) {
       try {
         await writer.write(write.path, write.value)
-        undone.push(write)
+        undone.push({ path: write.path, value: write.value })
       } catch {
-        restored = false
+        if (!write.mayFail) restored = false
       }
     }
   }

@@ -3,6 +3,7 @@ export { type HostWrite, VfioHostChangeError } from '../errors/index.js'
 export { type Address, type AddressKind, parseAddress } from './address.js'
 export { bindDevice, type DriverChange, type UnbindOptions, unbindDevice } from './bind.js'
 export { bindGroup, type GroupChange } from './bind-group.js'
+export { type DiagnoseOptions, type Diagnosis, diagnose, type Finding } from './doctor/index.js'
 export type { FittingDriver } from './fitting-driver.js'
 export type { Group, GroupSibling } from './group.js'
 export type { HostChange, HostChangeOptions } from './host-change.js'
@@ -17,7 +18,7 @@ export {
 } from './mdev-change.js'
 export type { MigrationSupport } from './migration-support.js'
 export type { PciFacts, SriovFacts } from './pci-device.js'
-export { shellCommand, shellQuote } from './shell-quote.js'
+export { shellCommand, shellQuote, shellWrite } from './shell-quote.js'
 export { copiedRoots, type HostRoots } from './sysfs.js'
 export {
   setVirtualFunctions,

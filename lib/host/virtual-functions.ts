@@ -35,7 +35,7 @@ export interface VirtualFunctionChange extends HostChange {
  * Sets the number of virtual functions of a PCI physical function (`sriov_numvfs`); 0 removes them. Needs root, and a driver bound to the
  * physical function that supports it.
  * @param count 0 up to what the device offers (`sriov_totalvfs`)
- * @throws {RangeError} `count` is no such number
+ * @throws {RangeError} `ERR_OUT_OF_RANGE`: `count` is no such number
  * @throws {VfioError} `ERR_VFIO_NO_SUCH_DEVICE`; `ERR_VFIO_UNSUPPORTED`: it has no virtual functions; `ERR_VFIO_IN_USE`: there are some
  *   already and `replace` was not said, or one of them is open
  * @throws {VfioHostChangeError} `ENOENT`: no driver, or one without SR-IOV; `ENOSPC`, `ENOMEM`: firmware left no room for their registers
@@ -61,7 +61,8 @@ export async function setVirtualFunctions(
     )
   }
   if (!Number.isInteger(count) || count < 0 || count > sriov.total) {
-    throw new RangeError(`${address.name} can have 0 to ${sriov.total} virtual functions, not ${count}`)
+    const message = `${address.name} can have 0 to ${sriov.total} virtual functions, not ${count}`
+    throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
   }
   if (count !== sriov.enabled && sriov.enabled > 0) {
     if (count > 0 && !options.replace) {
