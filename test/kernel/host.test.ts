@@ -9,6 +9,7 @@ import {
   bindGroup,
   createMdev,
   type DeviceEvent,
+  diagnose,
   findDevice,
   listMdevTypes,
   removeMdev,
@@ -116,9 +117,6 @@ requires(
   })
 
   it('is bound and given back by the command', async () => {
-    const dry = await run(['bind', nvme, '--dry-run'])
-    expect(dry).toMatchObject({ code: 0 })
-    expect(dry.out.split('\n')[0]).toBe(`echo vfio-pci > /sys/bus/pci/devices/${nvme}/driver_override`)
     expect(jsonOf(await run(['bind', nvme, '--json']))).toMatchObject({
       ok: true,
       before: 'nvme',
@@ -206,14 +204,10 @@ describe('a device that another process holds', () => {
     async () => {
       await using device = await openDevice(mtty)
       const migration = await device.migration()
-      for (const state of ['stop', 'running'] as const) {
-        await migration.transition(state)
-        const seen = jsonOf(await run(['inspect', mtty, '--json']))
-        expect(seen).toMatchObject({ migration: { migratable: 'yes', protocol: 'v2', state } })
-      }
-      const { findings } = jsonOf(await run(['doctor', mtty, '--json'])) as {
-        findings: { id: string; what: string }[]
-      }
+      await migration.transition('stop')
+      const seen = jsonOf(await run(['inspect', mtty, '--json']))
+      expect(seen).toMatchObject({ migration: { migratable: 'yes', protocol: 'v2', state: 'stop' } })
+      const { findings } = await diagnose({ device: mtty })
       expect(findings.find(({ id }) => id === 'in-use')?.what).toContain(`process ${process.pid}`)
     },
   )
