@@ -10,7 +10,7 @@ export interface FittingDriver {
   readonly module: string
   /** Whether the driver is there now. */
   readonly loaded: boolean
-  /** Made for this very kind of device (mlx5_vfio_pci, hisi-acc-vfio-pci, …) and therefore able to migrate it where anything is. */
+  /** Made for this very kind of device (mlx5_vfio_pci, hisi_acc_vfio_pci, …) and therefore able to migrate it where anything is. */
   readonly variant: boolean
 }
 
@@ -22,13 +22,12 @@ const general: Readonly<Record<string, string>> = {
   'fsl-mc': 'vfio-fsl-mc',
 }
 
-// Most drivers bear their module's name, with underscores; these do not.
+// Drivers made for a kind of device bear their module's name, with underscores (KBUILD_MODNAME); the general ones do not.
 const driverNames: Readonly<Record<string, string>> = {
   vfio_pci: 'vfio-pci',
   vfio_platform: 'vfio-platform',
   vfio_amba: 'vfio-amba',
   vfio_fsl_mc: 'vfio-fsl-mc',
-  hisi_acc_vfio_pci: 'hisi-acc-vfio-pci',
 }
 
 /** Finds VFIO drivers for devices; reads the kernel's list of aliases once. */

@@ -70,6 +70,9 @@ describe('discovery', () => {
             expect.objectContaining({ index: 2, name: 'bar2', size: 1048576 }),
           ]),
           migration: { migratable: true, protocol, state: 'running' },
+          irqs: expect.any(Array),
+          features:
+            protocol === 'v2' ? expect.arrayContaining([expect.objectContaining({ name: 'migration' })]) : [],
         },
       })
     }
