@@ -33,8 +33,10 @@ class AddressSpace {
  public:
   virtual ~AddressSpace() = default;
 
+  // Equal for address spaces of one backend, which by it tells its own from others when a device is attached.
+  virtual const void* backend() const { return nullptr; }
   // Itself where a table in this process is all there is to it (so that read() and write() work, and devices
-  // without an IOMMU can attach); else null.
+  // without an IOMMU can attach and follow it); null where a kernel enforces it.
   virtual AddressTable* table() { return nullptr; }
 
   virtual Result<AddressSpaceInfo> info() = 0;

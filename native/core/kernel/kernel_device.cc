@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "core/kernel/capability_chain.h"
+#include "core/kernel/feature_name.h"
+#include "core/kernel/hot_reset.h"
 #include "core/kernel/kernel_mapping.h"
-#include "core/kernel/type1.h"
 #include "uapi/device.h"
 #include "uapi/irq.h"
 #include "uapi/region.h"
@@ -98,6 +99,10 @@ Status KernelDevice::reset() {
   return Status::success();
 }
 
+Result<HotResetInfo> KernelDevice::hotResetInfo() { return kernel::hotResetInfo(*handle_); }
+
+Status KernelDevice::hotReset(const std::vector<int>& groups) { return kernel::hotReset(*handle_, groups); }
+
 Result<uint64_t> KernelDevice::locate(uint32_t index, uint64_t offset, size_t size, const char* operation) {
   auto region = regionInfo(index);
   if (!region) return std::move(region).failure();
@@ -142,12 +147,7 @@ Result<std::shared_ptr<Mapping>> KernelDevice::map(uint32_t index, Area area, Pr
 }
 
 Status KernelDevice::feature(uint32_t flags, Bytes payload) {
-  return handle_->feature(flags, payload, "VFIO_DEVICE_FEATURE");
-}
-
-std::shared_ptr<AddressSpace> KernelDevice::addressSpace() {
-  const auto container = handle_->group() ? handle_->group()->container() : nullptr;
-  return container ? Type1::of(container) : nullptr;
+  return handle_->feature(flags, payload, featureOperation(flags).c_str());
 }
 
 }  // namespace vfm::kernel
