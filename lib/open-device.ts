@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { DeviceIdentity } from './device/device.js'
+import type { Container } from './device/kernel/container.js'
+import type { Ioas } from './device/kernel/ioas.js'
+import type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 import { parseDeviceSpec } from './device/spec.js'
 import { throwIfAborted, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
@@ -13,6 +16,25 @@ export interface OpenOptions {
   readonly keepState?: boolean
   /** Allow a group without an IOMMU (noiommu): such a device can write to all of the machine's memory. Default false. */
   readonly allowNoIommu?: boolean
+  /**
+   * A UUID: what the holder of the physical function set (`Device.setVfToken`), for a virtual function whose physical function is bound to
+   * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
+   */
+  readonly vfToken?: string
+  /**
+   * How to reach a device of the kernel's. `group`: `/dev/vfio/N` and a container, on every kernel; `cdev`: `/dev/vfio/devices/vfioN` and an
+   * iommufd, Linux 6.6. Default `auto`: what `needs` and `addressSpace` ask for, else the node if the device is named by it, else the
+   * group. {@link MigratableDevice.path} says which it was.
+   *
+   * Only through a group: dirty tracking of the container, the only one for a v1 device and for most emulated ones; DMA into another
+   * device's memory (Linux 6.12); a second open. Only by the node: dirty bits kept by the IOMMU (Linux 6.7); moving to another address
+   * space while open.
+   */
+  readonly path?: 'auto' | DevicePath
+  /** What the device must be able to do, where that depends on the path. */
+  readonly needs?: readonly DeviceNeed[]
+  /** The address space of its DMA, shared with other devices: a `Container` or an `Ioas`. Default: one of its own. */
+  readonly addressSpace?: Container | Ioas
   readonly signal?: AbortSignal
 }
 
@@ -26,7 +48,7 @@ export interface OpenOptions {
  * and a device that does not run is reset before anything else (some drivers crash when an abandoned load is continued).
  *
  * @throws {VfioError} `ERR_VFIO_DEVICE_SPEC`, `ERR_VFIO_NO_SUCH_DEVICE`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_PERMISSION`,
- *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`
+ *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`, `ERR_VFIO_VF_TOKEN`
  * @throws {VfioSystemError} an ioctl failed
  */
 export async function openDevice(spec: string, options: OpenOptions = {}): Promise<MigratableDevice> {
@@ -53,6 +75,9 @@ async function openNative(
   options: OpenOptions,
 ): Promise<{ native: NativeDevice; identity: DeviceIdentity }> {
   const parsed = parseDeviceSpec(spec)
+  if (options.vfToken !== undefined && parsed.kind !== 'kernel') {
+    throw new VfioError('ERR_VFIO_VF_TOKEN', `${spec} takes no VF token`, { device: spec })
+  }
   switch (parsed.kind) {
     case 'simulated': {
       const [{ openSimulated }, { parseSimulatedSpec }] = await Promise.all([

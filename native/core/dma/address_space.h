@@ -27,12 +27,17 @@ struct AddressSpaceInfo {
   uint64_t largestDirtyBitmap = 0;   // bytes in one report; 0: no limit known
 };
 
+class AddressTable;
+
 class AddressSpace {
  public:
   virtual ~AddressSpace() = default;
 
   // Equal for address spaces of one backend, which by it tells its own from others when a device is attached.
   virtual const void* backend() const { return nullptr; }
+  // Itself where a table in this process is all there is to it (so that read() and write() work, and devices
+  // without an IOMMU can attach and follow it); null where a kernel enforces it.
+  virtual AddressTable* table() { return nullptr; }
 
   virtual Result<AddressSpaceInfo> info() = 0;
 
@@ -44,6 +49,8 @@ class AddressSpace {
   // `dirty` (over the same stretch, tracking started) the pages written until then are added to it.
   virtual Result<uint64_t> unmap(uint64_t iova, uint64_t size, DirtyBitmap* dirty) = 0;
   virtual Result<uint64_t> unmapAll() = 0;
+  // What is mapped, as far as this process knows: sorted, not overlapping.
+  virtual std::vector<IovaRange> mapped() { return {}; }
 
   // What a device's DMA does, in software: for devices of this process, and for servers that ask by message.
   // Crosses mappings, checked against their protection before the first byte moves (EFAULT). What is written

@@ -28,6 +28,8 @@ class KernelDevice final : public Device {
   Result<RegionInfo> regionInfo(uint32_t index) override;
   Result<IrqInfo> irqInfo(uint32_t index) override;
   Status reset() override;
+  Result<HotResetInfo> hotResetInfo() override;
+  Status hotReset(const std::vector<int>& groups) override;
   Result<size_t> readRegion(uint32_t index, uint64_t offset, Bytes into) override;
   Result<size_t> writeRegion(uint32_t index, uint64_t offset, ConstBytes from) override;
   Result<std::shared_ptr<Mapping>> map(uint32_t index, Area area, Protection protection) override;

@@ -24,7 +24,7 @@ Failure refused(const RegionInfo& region, Area area, const char* why) {
 }  // namespace
 
 KernelMapping::KernelMapping(Sys& sys, std::shared_ptr<const void> keeper, uint8_t* data, size_t size)
-    : Mapping(data, size, true), sys_(sys), keeper_(std::move(keeper)) {}
+    : Mapping(data, size), sys_(sys), keeper_(std::move(keeper)) {}
 
 KernelMapping::~KernelMapping() { sys_.munmap(data(), size()); }
 

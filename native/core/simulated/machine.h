@@ -10,6 +10,7 @@
 
 #include "core/simulated/config_space.h"
 #include "core/simulated/device_memory.h"
+#include "core/simulated/dma_engine.h"
 #include "core/simulated/options.h"
 #include "core/simulated/registers.h"
 #include "core/simulated/save_progress.h"
@@ -49,6 +50,7 @@ class Machine {
   int readMemory(uint64_t offset, Bytes into);
   int writeMemory(uint64_t offset, ConstBytes from);
   ConfigSpace& config() { return config_; }
+  DmaEngine& dma() { return dma_; }
 
   // As VFIO_DEVICE_RESET: zeros, and running. PCI command and BARs stay, as vfio-pci keeps them.
   int reset();
@@ -61,12 +63,14 @@ class Machine {
   void retime();
   int step(uint64_t steps);
   int command(uint32_t command);
+  int transfer(uint32_t command);
   void touched(uint64_t offset, uint64_t length) {
     if (watcher_) watcher_->touched(offset, length);
   }
 
   DeviceMemory memory_;
   ConfigSpace config_;
+  DmaEngine dma_;
   MigratedRegisters migrated_;
   LocalRegisters local_;
   Workload workload_;

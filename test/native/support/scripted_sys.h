@@ -25,6 +25,7 @@
 #include "uapi/group.h"
 #include "uapi/irq.h"
 #include "uapi/migration_v2.h"
+#include "uapi/pci.h"
 #include "uapi/region.h"
 
 namespace vfm::test {
@@ -66,6 +67,11 @@ class ScriptedSys final : public kernel::Sys {
   std::map<std::string, std::string> links;
   size_t descriptorLimit = 1024;
   size_t pageBytes = 4096;
+
+  // What shares the device's slot or bus; none: there is no such reset.
+  std::vector<uapi::VfioPciDependentDevice> affected;
+  uint32_t hotResetFlags = 0;
+  std::vector<int32_t> shownGroups;  // what the last hot reset came with
 
   // The nth call from now (1: the next) of that name fails with `error`, `count` times. Names: open, fcntl,
   // mmap, eventfd, epoll_create, fstat, pread, ..., and for ioctl the request's number.
@@ -135,6 +141,10 @@ class ScriptedSys final : public kernel::Sys {
     if (!isOpen(fd)) return -EBADF;
     if (int error = injected("ioctl " + std::to_string(request))) return -error;
     if (file(fd).kind == "container") return onContainer ? onContainer(request, argument) : -ENOTTY;
+    // The numbers of these two mean something else on a container.
+    if (file(fd).kind == "device" && request == uapi::kVfioDeviceGetPciHotResetInfo)
+      return hotResetInfo(argument);
+    if (file(fd).kind == "device" && request == uapi::kVfioDevicePciHotReset) return hotReset(argument);
     switch (request) {
       case uapi::kVfioGroupGetStatus:
         static_cast<uapi::VfioGroupStatus*>(argument)->flags = groupFlags;
@@ -347,6 +357,28 @@ class ScriptedSys final : public kernel::Sys {
     // wanted.
     const size_t size = asked.argsz >= found->second.size() ? found->second.size() : sizeof(asked);
     std::memcpy(argument, found->second.data(), std::min<size_t>(size, asked.argsz));
+    return 0;
+  }
+  int hotResetInfo(void* argument) {
+    auto* info = static_cast<uapi::VfioPciHotResetInfo*>(argument);
+    if (affected.empty()) return -ENODEV;
+    const size_t room = (info->argsz - sizeof(*info)) / sizeof(affected[0]);
+    info->flags = hotResetFlags;
+    info->count = static_cast<uint32_t>(affected.size());
+    if (room < affected.size()) return -ENOSPC;
+    std::memcpy(info + 1, affected.data(), affected.size() * sizeof(affected[0]));
+    return 0;
+  }
+  int hotReset(void* argument) {
+    auto* reset = static_cast<uapi::VfioPciHotReset*>(argument);
+    if (reset->argsz != sizeof(*reset) + 4 * reset->count || reset->flags != 0) return -EINVAL;
+    shownGroups.resize(reset->count);
+    std::memcpy(shownGroups.data(), reset + 1, 4 * shownGroups.size());
+    for (const int group : shownGroups) {
+      if (!isOpen(group)) return -EBADF;
+      if (file(group).kind != "group") return -EINVAL;
+    }
+    log.push_back("hot reset");
     return 0;
   }
   int feature(void* argument) {

@@ -105,6 +105,8 @@ export class FakeDevice {
           },
           () => null,
         ),
+      hotResetInfo: unused,
+      hotReset: unused,
       readRegister: (index, offset, width) => {
         if (index === 7) return Promise.resolve(offset === 0n ? 0x1b36n : 0x7666n)
         if (offset === 0n && width === 4) return this.#do('get', noop, () => BigInt(this.state))
@@ -128,6 +130,11 @@ export class FakeDevice {
       migrationState: () => this.#do('get', noop, () => this.state),
       setMigrationState: (state) => this.#set(state),
       migrationDataSize: () => this.#do('data-size', noop, () => 4n),
+      startDmaLog: unused,
+      reportDmaLog: unused,
+      stopDmaLog: unused,
+      attach: unused,
+      detach: unused,
       feature: unused,
       v1Source: () => this.#source(),
       v1Sink: () => this.#sink(),
