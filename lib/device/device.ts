@@ -41,6 +41,8 @@ export interface DeviceIdentity {
   readonly spec: string
   /** The kernel driver bound to it, `simulated`, or `undefined` where nobody can say. */
   readonly driver: string | undefined
+  /** How it was reached, for a device of the kernel's. */
+  readonly path?: 'group' | 'cdev'
   /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
   readonly holds: readonly AsyncDisposable[]
 }
@@ -82,6 +84,14 @@ export class Device implements AsyncDisposable {
   /** The driver behind it, where that is known. */
   get driver(): string | undefined {
     return this.#identity.driver
+  }
+
+  /**
+   * How a device of the kernel's was reached: through its group and a container, or by its own node and an iommufd. `undefined` for a
+   * device of another kind.
+   */
+  get path(): 'group' | 'cdev' | undefined {
+    return this.#identity.path
   }
 
   get closed(): boolean {
