@@ -5,6 +5,7 @@
 
 #include "binding/arguments.h"
 #include "binding/device_values.h"
+#include "binding/irq_arguments.h"
 #include "binding/mapping_handle.h"
 #include "binding/session_handle.h"
 #include "binding/sink_handle.h"
@@ -25,6 +26,8 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::reset>("reset"),
                       InstanceMethod<&DeviceHandle::hotResetInfo>("hotResetInfo"),
                       InstanceMethod<&DeviceHandle::hotReset>("hotReset"),
+                      InstanceMethod<&DeviceHandle::setIrqs>("setIrqs"),
+                      InstanceMethod<&DeviceHandle::setIoeventfd>("setIoeventfd"),
                       InstanceMethod<&DeviceHandle::readRegister>("readRegister"),
                       InstanceMethod<&DeviceHandle::writeRegister>("writeRegister"),
                       InstanceMethod<&DeviceHandle::readRegion>("readRegion"),
@@ -34,6 +37,11 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::migrationState>("migrationState"),
                       InstanceMethod<&DeviceHandle::setMigrationState>("setMigrationState"),
                       InstanceMethod<&DeviceHandle::migrationDataSize>("migrationDataSize"),
+                      InstanceMethod<&DeviceHandle::startDmaLog>("startDmaLog"),
+                      InstanceMethod<&DeviceHandle::reportDmaLog>("reportDmaLog"),
+                      InstanceMethod<&DeviceHandle::stopDmaLog>("stopDmaLog"),
+                      InstanceMethod<&DeviceHandle::attach>("attach"),
+                      InstanceMethod<&DeviceHandle::detach>("detach"),
                       InstanceMethod<&DeviceHandle::feature>("feature"),
                       InstanceMethod<&DeviceHandle::v1Source>("v1Source"),
                       InstanceMethod<&DeviceHandle::v1Sink>("v1Sink"),
@@ -46,25 +54,6 @@ DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info)
       access_("vfm:access"),
       urgent_("vfm:urgent") {
   device_ = takeInit<Init>(info).device;
-}
-
-template <typename T, typename Work, typename Convert>
-Napi::Value DeviceHandle::call(Napi::Env env, Lane& lane, const char* what, Work work, Convert convert,
-                               uint64_t pin) {
-  if (!device_) {
-    if (pin != 0) Runtime::of(env).unpin(pin);
-    return failed(env, closed(what));
-  }
-  ++inProgress_;
-  Ref();
-  return Runtime::of(env).run<T>(
-      env, lane, [device = device_, work = std::move(work)]() mutable { return work(*device); },
-      std::move(convert),
-      [this, pin](Napi::Env env) {
-        if (pin != 0) Runtime::of(env).unpin(pin);
-        leave(env);
-        Unref();
-      });
 }
 
 Napi::Value DeviceHandle::descriptor(const Napi::CallbackInfo& info) {
@@ -95,6 +84,32 @@ Napi::Value DeviceHandle::irqInfo(const Napi::CallbackInfo& info) {
       info.Env(), access_, "VFIO_DEVICE_GET_IRQ_INFO",
       [index](Device& device) { return device.irqInfo(index); },
       [](Napi::Env env, const IrqInfo& value) -> Napi::Value { return toObject(env, value); });
+}
+
+Napi::Value DeviceHandle::setIrqs(const Napi::CallbackInfo& info) {
+  auto asked = irqArguments(info);
+  if (!asked) return info.Env().Undefined();
+  return call<std::nullptr_t>(
+      info.Env(), urgent_, "VFIO_DEVICE_SET_IRQS",
+      [asked = std::move(*asked)](Device& device) -> Result<std::nullptr_t> {
+        Status done = device.setIrqs(asked.request);
+        if (!done) return std::move(done).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
+}
+
+Napi::Value DeviceHandle::setIoeventfd(const Napi::CallbackInfo& info) {
+  auto asked = ioeventfdArguments(info);
+  if (!asked) return info.Env().Undefined();
+  return call<std::nullptr_t>(
+      info.Env(), urgent_, "VFIO_DEVICE_IOEVENTFD",
+      [asked = std::move(*asked)](Device& device) -> Result<std::nullptr_t> {
+        Status done = device.setIoeventfd(asked.request);
+        if (!done) return std::move(done).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
 }
 
 Napi::Value DeviceHandle::reset(const Napi::CallbackInfo& info) {
