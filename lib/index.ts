@@ -49,3 +49,4 @@ export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/sa
 export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './stream/index.js'
+export type { VfioUserOptions } from './vfio-user/options.js'

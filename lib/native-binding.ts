@@ -331,11 +331,20 @@ export interface NativeGroup {
   close(): Promise<null>
 }
 
+/** Milliseconds. */
+export interface NativeVfioUserOptions {
+  readonly connectTimeout: number
+  readonly requestTimeout: number
+  readonly stateTimeout: number
+  readonly twinSocket: boolean
+}
+
 export interface NativeBinding {
   readonly version: string
   /** The uAPI numbers that native/uapi declares, by the kernel's names. */
   readonly constants: Readonly<Record<string, number | bigint>>
   openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
+  openVfioUser(path: string, options: NativeVfioUserOptions): Promise<Outcome<NativeDevice>>
   openContainer(): Promise<Outcome<NativeContainer>>
   /** `noIommuNode`: `/dev/vfio/noiommu-N`, refused unless `allowNoIommu`. */
   openGroup(number: number, noIommuNode: boolean, allowNoIommu: boolean): Promise<Outcome<NativeGroup>>

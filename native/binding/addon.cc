@@ -14,6 +14,7 @@
 #include "binding/simulated.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
+#include "binding/vfio_user_client.h"
 
 #ifndef VFM_VERSION
 #error "VFM_VERSION is the package's version, given by binding.gyp and CMakeLists.txt"
@@ -35,6 +36,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
+  exports.Set("openVfioUser", Napi::Function::New(env, &openVfioUser, "openVfioUser"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
   exports.Set("adoptDevice", Napi::Function::New(env, &adoptDevice, "adoptDevice"));
