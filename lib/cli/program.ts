@@ -6,6 +6,7 @@ import { listCommand } from './commands/list.js'
 import { loadCommand } from './commands/load.js'
 import { migrateCommand } from './commands/migrate.js'
 import { saveCommand } from './commands/save.js'
+import { serveCommand } from './commands/serve.js'
 import { verifyCommand } from './commands/verify.js'
 import { exitCodeHelp } from './exit-codes.js'
 
@@ -36,6 +37,7 @@ Examples:
     saveCommand(),
     loadCommand(),
     verifyCommand(),
+    serveCommand(),
     demoCommand(),
   ]
   for (const command of commands) root.addCommand(command.copyInheritedSettings(root))

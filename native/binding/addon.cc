@@ -10,6 +10,7 @@
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
 #include "binding/mapping_handle.h"
+#include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
 #include "binding/sink_handle.h"
@@ -33,6 +34,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<FrameReaderHandle>(env);
   define<ContainerHandle>(env);
   define<GroupHandle>(env);
+  define<ServerHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));

@@ -39,6 +39,7 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value feature(const Napi::CallbackInfo& info);
   Napi::Value v1Source(const Napi::CallbackInfo& info);
   Napi::Value v1Sink(const Napi::CallbackInfo& info);
+  Napi::Value serve(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   template <typename T, typename Work, typename Convert>
