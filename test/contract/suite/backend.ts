@@ -11,6 +11,8 @@ export interface Backend {
   readonly isTestDevice: boolean
   readonly preCopy: boolean
   readonly p2p: boolean
+  /** Whether a v2 device says what its pre-copy has left. Default true. */
+  readonly estimates?: boolean
 }
 
 export type { MigrationState, TargetState }
