@@ -203,7 +203,8 @@ void replay(const std::string& name) {
         for (size_t byte = 0; byte < 4; ++byte)
           size |= uint32_t{message.bytes[4 + byte].value_or(0xff)} << (8 * byte);
         if (size <= message.bytes.size()) break;
-        const auto more = transcript::parseBytes(lines[++i].text, lines[i].number);
+        const auto more = transcript::parseBytes(lines[i + 1].text, lines[i + 1].number);
+        ++i;
         message.bytes.insert(message.bytes.end(), more.bytes.begin(), more.bytes.end());
         message.anyRest = more.anyRest;
       }
