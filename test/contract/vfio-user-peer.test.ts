@@ -62,7 +62,11 @@ it('a server that falls silent is given up after the time-out', async () => {
 })
 
 it('a state change that takes longer than a request is waited for', async () => {
-  await using device = await servedHere('sim:v2,delay=set-state:stop:500ms', {}, { vfioUser: { requestTimeout: 200 } })
+  await using device = await servedHere(
+    'sim:v2,delay=set-state:stop:500ms',
+    {},
+    { vfioUser: { requestTimeout: 200 } },
+  )
   expect(await (await device.migration()).transition('stop')).toBe('stop')
 })
 
@@ -79,19 +83,24 @@ it('a socket that is not there, or is none, names no device', async () => {
 
 it('a time-out that is none is refused', async () => {
   for (const requestTimeout of [0, 1.5, -1, 2 ** 31]) {
-    await expect(openDevice('vfio-user:/nowhere', { vfioUser: { requestTimeout } })).rejects.toThrow(RangeError)
+    await expect(openDevice('vfio-user:/nowhere', { vfioUser: { requestTimeout } })).rejects.toThrow(
+      RangeError,
+    )
   }
 })
 
-it.each(['mapped', 'trapped', 'auto'] as const)('the data of a v1 device goes by the path that is chosen: %s', async (dataPath) => {
-  await using source = await servedHere('sim:v1,state=2MiB,chunk=256KiB')
-  await using destination = await servedHere('sim:v1,state=2MiB,chunk=256KiB')
-  await using saving = await (await source.migration()).save({ dataPath })
-  await using loading = await (await destination.migration()).load({ dataPath })
-  const { bytes } = await saving.pipeInto(loading)
-  expect(bytes).toBeGreaterThan(2 * 2 ** 20)
-  await loading.complete()
-})
+it.each(['mapped', 'trapped', 'auto'] as const)(
+  'the data of a v1 device goes by the path that is chosen: %s',
+  async (dataPath) => {
+    await using source = await servedHere('sim:v1,state=2MiB,chunk=256KiB')
+    await using destination = await servedHere('sim:v1,state=2MiB,chunk=256KiB')
+    await using saving = await (await source.migration()).save({ dataPath })
+    await using loading = await (await destination.migration()).load({ dataPath })
+    const { bytes } = await saving.pipeInto(loading)
+    expect(bytes).toBeGreaterThan(2 * 2 ** 20)
+    await loading.complete()
+  },
+)
 
 it('a closed device lets its server go on', async () => {
   const { device, server } = await servedElsewhere('sim:v2')

@@ -3,7 +3,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type MigratableDevice, type OpenOptions, openDevice, type ServeOptions, serve } from '../../lib/index.js'
+import {
+  type MigratableDevice,
+  type OpenOptions,
+  openDevice,
+  type ServeOptions,
+  serve,
+} from '../../lib/index.js'
 import { type Running, start } from './command.js'
 
 const endings: Promise<unknown>[] = []
