@@ -18,23 +18,28 @@
 namespace vfm::binding {
 
 Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
-  return DefineClass(
-      env, kName,
-      {InstanceAccessor<&DeviceHandle::descriptor>("descriptor"),
-       InstanceMethod<&DeviceHandle::deviceInfo>("info"),
-       InstanceMethod<&DeviceHandle::regionInfo>("regionInfo"),
-       InstanceMethod<&DeviceHandle::irqInfo>("irqInfo"), InstanceMethod<&DeviceHandle::reset>("reset"),
-       InstanceMethod<&DeviceHandle::readRegister>("readRegister"),
-       InstanceMethod<&DeviceHandle::writeRegister>("writeRegister"),
-       InstanceMethod<&DeviceHandle::readRegion>("readRegion"),
-       InstanceMethod<&DeviceHandle::writeRegion>("writeRegion"), InstanceMethod<&DeviceHandle::map>("map"),
-       InstanceMethod<&DeviceHandle::migrationFlags>("migrationFlags"),
-       InstanceMethod<&DeviceHandle::migrationState>("migrationState"),
-       InstanceMethod<&DeviceHandle::setMigrationState>("setMigrationState"),
-       InstanceMethod<&DeviceHandle::migrationDataSize>("migrationDataSize"),
-       InstanceMethod<&DeviceHandle::feature>("feature"), InstanceMethod<&DeviceHandle::v1Source>("v1Source"),
-       InstanceMethod<&DeviceHandle::v1Sink>("v1Sink"), InstanceMethod<&DeviceHandle::serve>("serve"),
-       InstanceMethod<&DeviceHandle::close>("close")});
+  return DefineClass(env, kName,
+                     {InstanceAccessor<&DeviceHandle::descriptor>("descriptor"),
+                      InstanceMethod<&DeviceHandle::deviceInfo>("info"),
+                      InstanceMethod<&DeviceHandle::regionInfo>("regionInfo"),
+                      InstanceMethod<&DeviceHandle::irqInfo>("irqInfo"),
+                      InstanceMethod<&DeviceHandle::reset>("reset"),
+                      InstanceMethod<&DeviceHandle::hotResetInfo>("hotResetInfo"),
+                      InstanceMethod<&DeviceHandle::hotReset>("hotReset"),
+                      InstanceMethod<&DeviceHandle::readRegister>("readRegister"),
+                      InstanceMethod<&DeviceHandle::writeRegister>("writeRegister"),
+                      InstanceMethod<&DeviceHandle::readRegion>("readRegion"),
+                      InstanceMethod<&DeviceHandle::writeRegion>("writeRegion"),
+                      InstanceMethod<&DeviceHandle::map>("map"),
+                      InstanceMethod<&DeviceHandle::migrationFlags>("migrationFlags"),
+                      InstanceMethod<&DeviceHandle::migrationState>("migrationState"),
+                      InstanceMethod<&DeviceHandle::setMigrationState>("setMigrationState"),
+                      InstanceMethod<&DeviceHandle::migrationDataSize>("migrationDataSize"),
+                      InstanceMethod<&DeviceHandle::feature>("feature"),
+                      InstanceMethod<&DeviceHandle::v1Source>("v1Source"),
+                      InstanceMethod<&DeviceHandle::v1Sink>("v1Sink"),
+                      InstanceMethod<&DeviceHandle::serve>("serve"),
+                      InstanceMethod<&DeviceHandle::close>("close")});
 }
 
 DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info)
@@ -70,7 +75,7 @@ Napi::Value DeviceHandle::descriptor(const Napi::CallbackInfo& info) {
 
 Napi::Value DeviceHandle::deviceInfo(const Napi::CallbackInfo& info) {
   return call<DeviceInfo>(
-      info.Env(), control_, "VFIO_DEVICE_GET_INFO", [](Device& device) { return device.info(); },
+      info.Env(), access_, "VFIO_DEVICE_GET_INFO", [](Device& device) { return device.info(); },
       [](Napi::Env env, const DeviceInfo& value) -> Napi::Value { return toObject(env, value); });
 }
 
@@ -99,6 +104,27 @@ Napi::Value DeviceHandle::reset(const Napi::CallbackInfo& info) {
       info.Env(), urgent_, "VFIO_DEVICE_RESET",
       [](Device& device) -> Result<std::nullptr_t> {
         Status done = device.reset();
+        if (!done) return std::move(done).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
+}
+
+Napi::Value DeviceHandle::hotResetInfo(const Napi::CallbackInfo& info) {
+  return call<HotResetInfo>(
+      info.Env(), access_, "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO",
+      [](Device& device) { return device.hotResetInfo(); },
+      [](Napi::Env env, const HotResetInfo& value) -> Napi::Value { return toObject(env, value); });
+}
+
+Napi::Value DeviceHandle::hotReset(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::vector<int> groups = arguments.integers(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  return call<std::nullptr_t>(
+      info.Env(), urgent_, "VFIO_DEVICE_PCI_HOT_RESET",
+      [groups = std::move(groups)](Device& device) -> Result<std::nullptr_t> {
+        Status done = device.hotReset(groups);
         if (!done) return std::move(done).failure();
         return nullptr;
       },
@@ -201,8 +227,8 @@ Napi::Value DeviceHandle::map(const Napi::CallbackInfo& info) {
         }
         return mapping;
       },
-      [](Napi::Env env, std::shared_ptr<Mapping> mapping) -> Napi::Value {
-        return make<MappingHandle>(env, {std::move(mapping)});
+      [asked](Napi::Env env, std::shared_ptr<Mapping> mapping) -> Napi::Value {
+        return make<MappingHandle>(env, {std::move(mapping), asked});
       });
 }
 

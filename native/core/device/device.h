@@ -12,6 +12,7 @@
 #include "core/base/result.h"
 #include "core/base/span.h"
 #include "core/base/unique_fd.h"
+#include "core/device/hot_reset.h"
 #include "core/device/info.h"
 #include "core/device/irqs.h"
 #include "core/device/mapping.h"
@@ -47,6 +48,13 @@ class Device {
 
   // VFIO_DEVICE_RESET. Leads to running, ends every session, loses the device's state.
   virtual Status reset() = 0;
+
+  // What a reset of the device's slot or bus would reset, and that reset. It leads each of them to where
+  // reset() leads this one. `groups`: borrowed descriptors of IOMMU groups that somebody else opened.
+  virtual Result<HotResetInfo> hotResetInfo() {
+    return lacks("VFIO_DEVICE_GET_PCI_HOT_RESET_INFO").failure();
+  }
+  virtual Status hotReset(const std::vector<int>& /*groups*/) { return lacks("VFIO_DEVICE_PCI_HOT_RESET"); }
 
   // One access (one pread or pwrite): a span of 1, 2, 4 or 8 bytes reaches the device as one access of that
   // width. May be short; the count says. Bulk callers loop, register callers take a short count as

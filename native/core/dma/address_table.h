@@ -49,6 +49,7 @@ class AddressTable final : public AddressSpace {
   // Tells it nothing: it undoes its own. Once this returns it is not called any more.
   void detach(const Attachment* attachment);
 
+  AddressTable* table() override { return this; }
   Result<AddressSpaceInfo> info() override;
   Status map(uint64_t iova, DmaSlice memory, Protection protection) override;
   Result<uint64_t> unmap(uint64_t iova, uint64_t size, DirtyBitmap* dirty) override;

@@ -57,6 +57,9 @@ class RealSys final : public Sys {
     return answer(::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
   }
   int eventfd() override { return answer(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+  int getrlimit(int resource, struct rlimit* limit) override {
+    return answer(::getrlimit(static_cast<__rlimit_resource>(resource), limit));
+  }
   size_t pageSize() const override { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 };
 

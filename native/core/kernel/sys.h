@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -41,6 +42,7 @@ class Sys {
   virtual int epollCreate() = 0;
   virtual int epollAdd(int epoll, int fd, uint32_t events) = 0;
   virtual int eventfd() = 0;  // non-blocking and close-on-exec
+  virtual int getrlimit(int resource, struct rlimit* limit) = 0;
   virtual size_t pageSize() const = 0;
 
   // The machine's kernel. Lives as long as the process.

@@ -13,7 +13,7 @@ namespace {
 
 class SharedMapping final : public Mapping {
  public:
-  SharedMapping(uint8_t* data, size_t size) : Mapping(data, size, true) {}
+  SharedMapping(uint8_t* data, size_t size) : Mapping(data, size) {}
   ~SharedMapping() override { ::munmap(data(), size()); }
 };
 

@@ -139,17 +139,20 @@ Status Socket::send(Header header, std::initializer_list<ConstBytes> parts,
   }
 
   std::lock_guard lock(sending_);
+  bool begun = false;
   for (;;) {
     const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
       const int error = errno;
       if (error == EINTR) continue;
       if (meansGone(error)) return gone(kSend, "the peer has closed the connection", error);
+      if (error != EAGAIN && begun) return gone(kSend, "the rest of a message could not be sent", error);
       if (error != EAGAIN) return Failure::system(error, "sendmsg", kSend);
       if (Status ready = waitFor(POLLOUT, limits_.stall); !ready) return ready;
       continue;
     }
     // The descriptors went with the first byte.
+    begun = true;
     message.msg_control = nullptr;
     message.msg_controllen = 0;
     size_t left = static_cast<size_t>(sent);

@@ -42,7 +42,8 @@ struct Incoming {
 // Failures of all calls: Reason::kDisconnected (the peer has gone, at whatever byte; or shutdown()),
 // Reason::kTimedOut (no progress for SocketLimits::stall), Reason::kMalformed (an impossible header, too many
 // descriptors), and the errnos of sendmsg, recvmsg and poll. After any of them the borders of messages are
-// lost: the connection is of no more use.
+// lost and the connection is of no more use; except that a send's Reason::kSystem and kInvalidArgument mean
+// that nothing was sent.
 class Socket {
  public:
   // To a listening socket; a full backlog is waited for until `timeout`. The path may be longer than

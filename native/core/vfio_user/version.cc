@@ -76,6 +76,7 @@ std::string formatCapabilities(const Capabilities& capabilities) {
   if (capabilities.maxDmaMaps != defaults.maxDmaMaps) {
     json += ",\"max_dma_maps\":" + std::to_string(capabilities.maxDmaMaps);
   }
+  if (capabilities.reassembles) json += ",\"reassembles\":true";
   if (capabilities.writeMultiple) json += ",\"write_multiple\":true";
   if (capabilities.dirtyPageSize || capabilities.maxDirtyBitmap) {
     json += ",\"migration\":{";
@@ -114,6 +115,8 @@ Result<Capabilities> parseCapabilities(std::string_view json) {
     if (Status read = readNumber(*object, key, into); !read) return std::move(read).failure();
   }
   if (Status read = readBoolean(*object, "write_multiple", &capabilities.writeMultiple); !read)
+    return std::move(read).failure();
+  if (Status read = readBoolean(*object, "reassembles", &capabilities.reassembles); !read)
     return std::move(read).failure();
   if (Status read = readMigration(*object, &capabilities); !read) return std::move(read).failure();
   if (Status read = readTwinSocket(*object, &capabilities); !read) return std::move(read).failure();

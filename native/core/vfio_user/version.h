@@ -21,10 +21,13 @@ struct TwinSocket {
 
 // What its sender can take. The values here are what holds for a peer that says nothing.
 struct Capabilities {
-  uint32_t maxMessageDescriptors = 1;      // "max_msg_fds"
-  uint64_t maxTransfer = 1 << 20;          // "max_data_xfer_size", bytes
-  uint64_t pageSizes = 4096;               // "pgsizes", of DMA, as a bitmap
-  uint64_t maxDmaMaps = 65535;             // "max_dma_maps"
+  uint32_t maxMessageDescriptors = 1;  // "max_msg_fds"
+  uint64_t maxTransfer = 1 << 20;      // "max_data_xfer_size", bytes
+  uint64_t pageSizes = 4096;           // "pgsizes", of DMA, as a bitmap
+  uint64_t maxDmaMaps = 65535;         // "max_dma_maps"
+  // "reassembles": a message may arrive in any number of pieces. Ours alone says so; libvfio-user's servers
+  // need each in one.
+  bool reassembles = false;
   bool writeMultiple = false;              // "write_multiple": REGION_WRITE_MULTI
   std::optional<uint64_t> dirtyPageSize;   // "migration": {"pgsize"}; a server's, when its device migrates
   std::optional<uint64_t> maxDirtyBitmap;  // "migration": {"max_bitmap_size"}, bytes

@@ -61,6 +61,7 @@ TEST_CASE("what is formatted is parsed back as it was") {
   given.pageSizes = 0x201000;
   given.maxDmaMaps = 64;
   given.writeMultiple = true;
+  given.reassembles = true;
   given.dirtyPageSize = 4096;
   given.maxDirtyBitmap = 1 << 28;
   given.twinSocket = {true, 1};
@@ -73,6 +74,7 @@ TEST_CASE("what is formatted is parsed back as it was") {
   CHECK(got.pageSizes == 0x201000);
   CHECK(got.maxDmaMaps == 64);
   CHECK(got.writeMultiple);
+  CHECK(got.reassembles);
   CHECK(got.dirtyPageSize == 4096);
   CHECK(got.maxDirtyBitmap == uint64_t{1} << 28);
   CHECK(got.twinSocket.supported);
