@@ -19,8 +19,9 @@ export function program(version: string): Command {
     .addHelpText(
       'after',
       `
-Devices are given as a PCI address (0000:17:00.2), an mdev UUID, /dev/vfio/devices/vfioN, or, for trying things out,
-as a simulated device (sim:v1 or sim:v2, with options: sim:v2,state=1GiB,seed=7).
+Devices are given as a PCI address (0000:17:00.2), an mdev UUID, /dev/vfio/devices/vfioN, the socket of a process that
+serves one by vfio-user (vfio-user:/run/nic.sock), or, for trying things out, as a simulated device (sim:v1 or sim:v2,
+with options: sim:v2,state=1GiB,seed=7).
 
 Examples:
   $ vfio-migrate list

@@ -6,6 +6,7 @@
 #include "binding/constants.h"
 #include "binding/container_handle.h"
 #include "binding/device_handle.h"
+#include "binding/event_fd_handle.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
@@ -15,6 +16,7 @@
 #include "binding/simulated.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
+#include "binding/vfio_user_client.h"
 
 #ifndef VFM_VERSION
 #error "VFM_VERSION is the package's version, given by binding.gyp and CMakeLists.txt"
@@ -34,9 +36,13 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<ContainerHandle>(env);
   define<GroupHandle>(env);
   define<ServerHandle>(env);
+  define<EventFdHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
+  exports.Set("openEventFd", Napi::Function::New(env, &openEventFd, "openEventFd"));
+  exports.Set("adoptEventFd", Napi::Function::New(env, &adoptEventFd, "adoptEventFd"));
+  exports.Set("openVfioUser", Napi::Function::New(env, &openVfioUser, "openVfioUser"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
   exports.Set("adoptDevice", Napi::Function::New(env, &adoptDevice, "adoptDevice"));
