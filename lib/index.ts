@@ -55,5 +55,5 @@ export { type KnownState, type MigrationState, stateNames, type TargetState } fr
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
-export { type ServeOptions, serve, VfioUserServer } from './vfio-user/serve.js'
 export type { VfioUserOptions } from './vfio-user/options.js'
+export { type ServeOptions, serve, VfioUserServer } from './vfio-user/serve.js'
