@@ -29,9 +29,11 @@ export async function serveDevice(
     },
   })
   const { path } = server
+  // A device without a descriptor is no real one: there is no DMA of it to hand on.
+  const passThrough = device.descriptor !== undefined
   tell({
-    json: { ok: true, event: 'listening', device: spec, socket: path, pid: process.pid },
-    text: `${spec} is served on ${path}`,
+    json: { ok: true, event: 'listening', device: spec, socket: path, pid: process.pid, passThrough },
+    text: `${spec} is served on ${path}${passThrough ? '; who connects gets its DMA' : ''}`,
   })
   await server.closed
   tell({ json: { ok: true, event: 'closed', clients }, text: `closed after ${clients} clients` })
