@@ -56,3 +56,6 @@ export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/sa
 export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './stream/index.js'
+export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
+export type { VfioUserOptions } from './vfio-user/options.js'
+export { type ServeOptions, serve, VfioUserServer } from './vfio-user/serve.js'

@@ -8,6 +8,7 @@ import { parseDeviceSpec } from './device/spec.js'
 import { throwIfAborted, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
 import type { NativeDevice } from './native-binding.js'
+import type { VfioUserOptions } from './vfio-user/options.js'
 
 export interface OpenOptions {
   /**
@@ -22,6 +23,8 @@ export interface OpenOptions {
    * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
    */
   readonly vfToken?: string
+  /** For devices that another process serves (`vfio-user:/path/to/socket`). */
+  readonly vfioUser?: VfioUserOptions
   /**
    * What to do when the kernel wants the device back: see {@link DeviceNotices}. `false`: its notifiers are not armed, and an unbind waits
    * without anybody here knowing. Default: armed, except for a device that another process handed over.
@@ -48,13 +51,15 @@ export interface OpenOptions {
  * Opens a device.
  *
  * `spec` is a PCI address (`0000:17:00.2`), an mdev UUID, a node (`/dev/vfio/devices/vfio0`), a descriptor that its owner handed to this
- * process (`fd:3`; duplicated, the original stays open), or a simulated device (`sim:v2,state=64MiB`).
+ * process (`fd:3`; duplicated, the original stays open), the socket of a process that serves one (`vfio-user:/run/nic.sock`), or a
+ * simulated device (`sim:v2,state=64MiB`).
  *
  * Opening is not harmless: vfio-pci and every variant driver reset the device on its first open. After that its migration state is read,
  * and a device that does not run is reset before anything else (some drivers crash when an abandoned load is continued).
  *
  * @throws {VfioError} `ERR_VFIO_DEVICE_SPEC`, `ERR_VFIO_NO_SUCH_DEVICE`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_PERMISSION`,
  *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`, `ERR_VFIO_VF_TOKEN`
+ * @throws {VfioError} `ERR_VFIO_PEER_LOST`, `ERR_VFIO_PEER_TIMEOUT`, `ERR_VFIO_MALFORMED`: of a vfio-user server
  * @throws {VfioSystemError} an ioctl failed
  */
 export async function openDevice(spec: string, options: OpenOptions = {}): Promise<MigratableDevice> {
@@ -94,6 +99,11 @@ async function openNative(
       ])
       const native = await openSimulated(parseSimulatedSpec(parsed.spec), spec)
       return { native, identity: { spec, driver: 'simulated', holds: [] } }
+    }
+    case 'vfio-user': {
+      const { openVfioUser } = await import('./vfio-user/open.js')
+      const native = await openVfioUser(parsed.path, options.vfioUser, spec)
+      return { native, identity: { spec, driver: 'vfio-user', holds: [] } }
     }
     case 'descriptor': {
       const { adoptKernelDevice } = await import('./device/kernel/open.js')

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { unwrap, VfioError } from '../errors/index.js'
-import type { NativeDevice, NativeIrqInfo, NativeV1Options, RegisterWidth } from '../native-binding.js'
+import type {
+  NativeDevice,
+  NativeIrqInfo,
+  NativeServeOptions,
+  NativeServer,
+  NativeV1Options,
+  RegisterWidth,
+} from '../native-binding.js'
 import { AccessGate } from './access-gate.js'
-import { Children } from './children.js'
+import { type Child, Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 import { DeviceSession } from './device-session.js'
@@ -422,6 +429,19 @@ export class Device implements AsyncDisposable {
     return this.#children.add(
       new DataSink(this.spec, this.#open().v1Sink(regionIndex, options), this.#children),
     )
+  }
+
+  /**
+   * Serves the device over vfio-user. What `make` makes of the native server is closed before the device.
+   * @internal `serve()` is how it is done.
+   */
+  async startServer<T extends Child>(
+    path: string,
+    options: NativeServeOptions,
+    make: (native: NativeServer, siblings: Children) => T,
+  ): Promise<T> {
+    const native = unwrap(await this.#open().serve(path, options), this.spec)
+    return this.#children.add(make(native, this.#children))
   }
 
   /**

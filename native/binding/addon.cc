@@ -14,10 +14,12 @@
 #include "binding/ioas_handle.h"
 #include "binding/iommufd_handle.h"
 #include "binding/mapping_handle.h"
+#include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
+#include "binding/vfio_user_client.h"
 
 #ifndef VFM_VERSION
 #error "VFM_VERSION is the package's version, given by binding.gyp and CMakeLists.txt"
@@ -36,6 +38,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<FrameReaderHandle>(env);
   define<ContainerHandle>(env);
   define<GroupHandle>(env);
+  define<ServerHandle>(env);
   define<EventFdHandle>(env);
   define<IommufdHandle>(env);
   define<IoasHandle>(env);
@@ -45,6 +48,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
   exports.Set("openEventFd", Napi::Function::New(env, &openEventFd, "openEventFd"));
   exports.Set("adoptEventFd", Napi::Function::New(env, &adoptEventFd, "adoptEventFd"));
+  exports.Set("openVfioUser", Napi::Function::New(env, &openVfioUser, "openVfioUser"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
   exports.Set("openIommufd", Napi::Function::New(env, &openIommufd, "openIommufd"));

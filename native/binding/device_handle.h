@@ -46,6 +46,7 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value v1Source(const Napi::CallbackInfo& info);
   Napi::Value v1Sink(const Napi::CallbackInfo& info);
+  Napi::Value serve(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   template <typename T, typename Work, typename Convert>

@@ -18,7 +18,7 @@ export function inspectCommand(): Command {
         'Mind that opening has consequences: vfio-pci and its variants reset a device when it is first opened and when it is last\n' +
         'closed. Whatever a device held that nobody else has open is gone after a probe.',
     )
-    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, or sim:...')
+    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
     .option('--probe', 'open the device, which resets it if nobody else has it open')
     .option('--sysfs <folder>', 'a copy of /sys from elsewhere')
   return common(command, [
@@ -52,6 +52,15 @@ async function hostReport(spec: string, sysfs: string | undefined): Promise<Comm
       text: facts([
         ['device', spec],
         ['kind', 'simulated: it is made when it is opened, and sysfs knows nothing of it'],
+      ]),
+    }
+  }
+  if (spec.startsWith('vfio-user:')) {
+    return {
+      json: { ok: true, device: spec, kind: 'vfio-user' },
+      text: facts([
+        ['device', spec],
+        ['kind', 'vfio-user: another process serves it, and only connecting (--probe) tells more'],
       ]),
     }
   }

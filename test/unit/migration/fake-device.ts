@@ -140,6 +140,7 @@ export class FakeDevice {
       feature: unused,
       v1Source: () => this.#source(),
       v1Sink: () => this.#sink(),
+      serve: unused,
       close: async () => null,
     }
   }
