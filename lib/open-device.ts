@@ -3,6 +3,7 @@ import type { DeviceIdentity } from './device/device.js'
 import type { Container } from './device/kernel/container.js'
 import type { Ioas } from './device/kernel/ioas.js'
 import type { DeviceNeed, DevicePath } from './device/kernel/path.js'
+import type { NoticeOptions } from './device/notices.js'
 import { parseDeviceSpec } from './device/spec.js'
 import { throwIfAborted, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
@@ -35,6 +36,11 @@ export interface OpenOptions {
   readonly needs?: readonly DeviceNeed[]
   /** The address space of its DMA, shared with other devices: a `Container` or an `Ioas`. Default: one of its own. */
   readonly addressSpace?: Container | Ioas
+  /**
+   * What to do when the kernel wants the device back: see {@link DeviceNotices}. `false`: its notifiers are not armed, and an unbind waits
+   * without anybody here knowing. Default: armed, except for a device that another process handed over.
+   */
+  readonly notices?: NoticeOptions | boolean
   readonly signal?: AbortSignal
 }
 
@@ -57,6 +63,8 @@ export async function openDevice(spec: string, options: OpenOptions = {}): Promi
   const device = openedDevice(native, identity)
   try {
     if (!options.keepState) await settle(device)
+    const { notices = parseDeviceSpec(spec).kind !== 'descriptor' } = options
+    if (notices !== false) await device.notices.start(notices === true ? {} : notices)
     throwIfAborted(options.signal)
   } catch (error) {
     await device.close()
