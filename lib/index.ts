@@ -2,14 +2,25 @@
 
 export type { AccessOptions } from './device/access-gate.js'
 export {
+  AddressSpace,
+  type AddressSpaceInfo,
+  type AddressSpaceUser,
+  type MapOptions,
+} from './device/address-space.js'
+export {
   Device,
   type DeviceIdentity,
   type DeviceInfo,
   type IrqInfo,
   type RegisterWidth,
 } from './device/device.js'
+export { DirtyBitmap, type DirtyRun } from './device/dirty-bitmap.js'
+export { DmaBuffer, type DmaBufferOptions, type DmaWindow } from './device/dma-buffer.js'
+export { DmaLog } from './device/dma-log.js'
+export { DmaMapping } from './device/dma-mapping.js'
 export { type DeviceFeature, type FeatureSupport, featureId } from './device/features.js'
 export type { AffectedDevice, HotResetInfo, HotResetOptions } from './device/hot-reset.js'
+export type { IovaRange } from './device/iova.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
 export {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+import type { AddressSpace } from './device/address-space.js'
 import type { DeviceIdentity } from './device/device.js'
 import { parseDeviceSpec } from './device/spec.js'
-import { throwIfAborted, VfioError } from './errors/index.js'
+import { throwIfAborted, unwrap, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
 import type { NativeDevice } from './native-binding.js'
 
@@ -18,6 +19,12 @@ export interface OpenOptions {
    * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
    */
   readonly vfToken?: string
+  /**
+   * The address space to open it in, so that several devices see the same memory at the same addresses: that of another device of the same
+   * backend (its group is put into the same container), or `AddressSpace.create()` for simulated ones. Default: one of its own, unless its
+   * group is in a container already.
+   */
+  readonly addressSpace?: AddressSpace
   readonly signal?: AbortSignal
 }
 
@@ -67,18 +74,30 @@ async function openNative(
         import('./simulated/open.js'),
         import('./simulated/spec.js'),
       ])
+      const { addressSpace } = options
       const native = await openSimulated(parseSimulatedSpec(parsed.spec), spec)
-      return { native, identity: { spec, driver: 'simulated', holds: [] } }
+      if (addressSpace) unwrap(await native.attach(addressSpace.native), spec)
+      return { native, identity: { spec, driver: 'simulated', addressSpace, holds: [] } }
     }
     case 'descriptor': {
+      refuseAddressSpace(options, spec, 'its owner has chosen one')
       const { adoptKernelDevice } = await import('./device/kernel/open.js')
       return adoptKernelDevice(parsed.fd, spec)
     }
     case 'kernel': {
+      if (options.addressSpace?.inSoftware)
+        refuseAddressSpace(options, spec, "that one is of this process, the device is the kernel's")
       const { openKernelDevice } = await import('./device/kernel/open.js')
       return openKernelDevice(parsed.name, { ...options, spec })
     }
   }
+}
+
+function refuseAddressSpace(options: OpenOptions, device: string, reason: string): void {
+  if (options.addressSpace === undefined) return
+  throw new VfioError('ERR_VFIO_UNSUPPORTED', `${device} cannot be opened in an address space: ${reason}`, {
+    device,
+  })
 }
 
 // The state is read, and whatever is not running is reset before any other state change.

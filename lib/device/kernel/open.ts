@@ -2,6 +2,7 @@
 import { binding } from '../../binding.js'
 import { errorFrom, isFailure, VfioError } from '../../errors/index.js'
 import type { NativeDevice } from '../../native-binding.js'
+import type { AddressSpace } from '../address-space.js'
 import type { DeviceIdentity } from '../device.js'
 import { checkVfToken } from '../features.js'
 import { KernelGroup } from './group.js'
@@ -19,9 +20,14 @@ export interface OpenedDevice {
  */
 export async function openKernelDevice(
   name: string,
-  options: { readonly spec: string; readonly allowNoIommu?: boolean; readonly vfToken?: string },
+  options: {
+    readonly spec: string
+    readonly allowNoIommu?: boolean
+    readonly vfToken?: string
+    readonly addressSpace?: AddressSpace
+  },
 ): Promise<OpenedDevice> {
-  const { spec, allowNoIommu = false } = options
+  const { spec, addressSpace, allowNoIommu = false } = options
   const token = options.vfToken === undefined ? undefined : checkVfToken(options.vfToken, spec)
   const located = await locateDevice(name, { spec, allowNoIommu })
   const { id, noiommu } = located.group
@@ -29,9 +35,9 @@ export async function openKernelDevice(
   await using group = await KernelGroup.open(id, { noIommu: noiommu, allowNoIommu }, spec)
   const status = await group.status()
   if (!status.viable) throw notViable(located.group, spec)
-  await group.prepare({ allowNoIommu })
+  await group.prepare({ allowNoIommu, ...(addressSpace && { container: addressSpace }) })
   const native = await showingToken(token, spec, (suffix) => group.device(located.name + suffix, spec))
-  return { native, identity: { spec, driver: located.driver, holds: [] } }
+  return { native, identity: { spec, driver: located.driver, addressSpace, holds: [] } }
 }
 
 /** Runs `get` with what the token adds to a device's name, and turns what the kernel says about tokens into words. */
