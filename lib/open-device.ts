@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { AddressSpace } from './device/address-space.js'
 import type { DeviceIdentity } from './device/device.js'
+import type { NoticeOptions } from './device/notices.js'
 import { parseDeviceSpec } from './device/spec.js'
 import { throwIfAborted, unwrap, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
@@ -25,6 +26,11 @@ export interface OpenOptions {
    * group is in a container already.
    */
   readonly addressSpace?: AddressSpace
+  /**
+   * What to do when the kernel wants the device back: see {@link DeviceNotices}. `false`: its notifiers are not armed, and an unbind waits
+   * without anybody here knowing. Default: armed, except for a device that another process handed over.
+   */
+  readonly notices?: NoticeOptions | boolean
   readonly signal?: AbortSignal
 }
 
@@ -47,6 +53,8 @@ export async function openDevice(spec: string, options: OpenOptions = {}): Promi
   const device = openedDevice(native, identity)
   try {
     if (!options.keepState) await settle(device)
+    const { notices = parseDeviceSpec(spec).kind !== 'descriptor' } = options
+    if (notices !== false) await device.notices.start(notices === true ? {} : notices)
     throwIfAborted(options.signal)
   } catch (error) {
     await device.close()

@@ -9,6 +9,7 @@
 #include "binding/device_handle.h"
 #include "binding/dirty_bitmap_handle.h"
 #include "binding/dma_buffer_handle.h"
+#include "binding/event_fd_handle.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
@@ -52,6 +53,9 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
               Napi::Function::New(env, &dmaBufferOfDescriptor, "dmaBufferOfDescriptor"));
   exports.Set("createDirtyBitmap", Napi::Function::New(env, &createDirtyBitmap, "createDirtyBitmap"));
   exports.Set("createAddressTable", Napi::Function::New(env, &createAddressTable, "createAddressTable"));
+  define<EventFdHandle>(env);
+  exports.Set("openEventFd", Napi::Function::New(env, &openEventFd, "openEventFd"));
+  exports.Set("adoptEventFd", Napi::Function::New(env, &adoptEventFd, "adoptEventFd"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
   exports.Set("openIommufd", Napi::Function::New(env, &openIommufd, "openIommufd"));
