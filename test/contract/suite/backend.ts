@@ -11,6 +11,10 @@ export interface Backend {
   readonly isTestDevice: boolean
   readonly preCopy: boolean
   readonly p2p: boolean
+  /** Whether its DMA log can be had. Default: with v2. */
+  readonly dmaLog?: boolean
+  /** Whether its address space records what devices write. Default: it does. */
+  readonly tracksDirty?: boolean
 }
 
 export type { MigrationState, TargetState }
