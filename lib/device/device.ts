@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { unwrap, VfioError } from '../errors/index.js'
+import { unwrap, VfioError, VfioSystemError } from '../errors/index.js'
 import type { NativeDevice, NativeIrqInfo, NativeV1Options, RegisterWidth } from '../native-binding.js'
 import { AccessGate } from './access-gate.js'
 import { Children } from './children.js'
@@ -129,10 +129,21 @@ export class Device implements AsyncDisposable {
     return this.#regionOwner
   }
 
-  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` when its size is 0 */
+  // A driver says that there is no region by a size of 0, or by EINVAL: vfio-pci does so for VGA.
+  async #regionIfAny(index: number): Promise<RegionInfo | undefined> {
+    try {
+      const info = await this.regionInfo(index)
+      return info.size > 0n ? info : undefined
+    } catch (error) {
+      if (error instanceof VfioSystemError && error.code === 'EINVAL') return undefined
+      throw error
+    }
+  }
+
+  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` where there is none */
   async region(index: number): Promise<Region> {
-    const info = await this.regionInfo(index)
-    if (info.size === 0n) {
+    const info = await this.#regionIfAny(index)
+    if (info === undefined) {
       throw new VfioError('ERR_VFIO_NO_SUCH_REGION', `${this.spec} has no region ${index}`, {
         device: this.spec,
       })
@@ -145,8 +156,8 @@ export class Device implements AsyncDisposable {
     const { regions } = await this.info()
     const found: Region[] = []
     for (let index = 0; index < regions; index++) {
-      const info = await this.regionInfo(index)
-      if (info.size > 0n) found.push(new Region(await this.#owner(), info))
+      const info = await this.#regionIfAny(index)
+      if (info !== undefined) found.push(new Region(await this.#owner(), info))
     }
     return found
   }
@@ -158,9 +169,9 @@ export class Device implements AsyncDisposable {
   async regionByType(type: number, subtype: number): Promise<Region | undefined> {
     const { regions } = await this.info()
     for (let index = 0; index < regions; index++) {
-      const info = await this.regionInfo(index)
+      const info = await this.#regionIfAny(index)
       // VENDOR_TYPE is the sign bit: whoever writes 1 << 31 | id has a negative number.
-      if (info.size > 0n && info.type?.type === type >>> 0 && info.type.subtype === subtype) {
+      if (info?.type?.type === type >>> 0 && info.type.subtype === subtype) {
         return new Region(await this.#owner(), info)
       }
     }
@@ -315,7 +326,7 @@ export class Device implements AsyncDisposable {
    * (`openDevice(..., { vfToken })`). Tokens cannot be read back.
    * @param token a UUID
    * @throws {VfioError} `ERR_VFIO_VF_TOKEN`: not a UUID
-   * @throws {VfioSystemError} `ENOTTY`: not a physical function, or vfio-pci was loaded without `enable_sriov`
+   * @throws {VfioSystemError} `ENOTTY`: not a physical function
    */
   setVfToken(token: string): Promise<void> {
     return setVfToken((flags, payload) => this.feature(flags, payload), token, this.spec)
