@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// PCI devices behind vfio-pci: QEMU's edu (its own registers answer accesses of 4 bytes only, below 0x80), its NVMe controller with virtual
+// PCI devices behind vfio-pci: QEMU's edu (whose registers answer accesses of 4 bytes only below 0x80), its NVMe controller with virtual
 // functions, and an AHCI controller on the root bus.
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { type MigratableDevice, openDevice } from '../../lib/index.js'
@@ -86,9 +86,9 @@ requires(
     const bar = await (await opened(edu)).region(0)
     expect(bar).toMatchObject({ kind: 'bar0', readable: true, writable: true })
     expect(await bar.readRegister(ID, 4)).toBe(0x010000ed)
-    // Anything else than 4 bytes it answers with ones.
-    expect(await bar.readRegister(ID, 2)).toBe(0xffff)
-    expect(await bar.readRegister(ID, 1)).toBe(0xff)
+    // The register has no parts: narrower accesses are not decoded.
+    expect(await bar.readRegister(ID, 2)).toBe(0)
+    expect(await bar.readRegister(ID, 1)).toBe(0)
     await bar.writeRegister(LIVENESS, 4, 0x12345678)
     expect(await bar.readRegister(LIVENESS, 4)).toBe(0xedcba987)
   })
@@ -97,8 +97,8 @@ requires(
     const bar = await (await opened(edu)).region(0)
     await using mapping = await bar.map(0, 4096)
     expect(mapping.read(ID, 4)).toBe(0x010000ed)
-    expect(mapping.read(ID, 2)).toBe(0xffff)
-    expect(mapping.read(ID, 1)).toBe(0xff)
+    expect(mapping.read(ID, 2)).toBe(0)
+    expect(mapping.read(ID, 1)).toBe(0)
     expect(mapping.read(ID, 8)).toBe(0xffff_ffff_ffff_ffffn)
     mapping.write(LIVENESS, 4, 0xfffffffe)
     expect(mapping.read(LIVENESS, 4)).toBe(1)
@@ -107,6 +107,8 @@ requires(
     // There is no register at DMA_SOURCE + 4: two halves would lose the upper one.
     mapping.write(DMA_SOURCE, 8, 0x1122_3344_5566_7788n)
     expect(mapping.read(DMA_SOURCE, 8)).toBe(0x1122_3344_5566_7788n)
+    // Linux 6.12 has no 8-byte accesses on x86 behind pread: there it is two, and the upper one meets nothing.
+    expect([0x1122_3344_5566_7788n, 0xffff_ffff_5566_7788n]).toContain(await bar.readRegister(DMA_SOURCE, 8))
   })
 
   it('is not robbed of its decoder while it is mapped', async () => {
@@ -238,8 +240,8 @@ requires('an NVMe controller with SR-IOV', nvme !== '', 'npm run test:kernel bri
       expect(await config.express()).toMatchObject({ port: 'endpoint', functionLevelReset: true })
       expect(await config.powerManagement()).toMatchObject({ state: 'D0' })
       const msix = await config.msix()
-      expect(msix).toMatchObject({ enabled: false, vectors: 7, table: { bar: 0, size: 7 * 16 } })
-      expect((await device.irqInfo(2)).count).toBe(7)
+      expect(msix).toMatchObject({ enabled: false, masked: false, table: { bar: 0 } })
+      expect((await device.irqInfo(2)).count).toBe(msix?.vectors)
       expect(await config.capability(capabilityId.msix)).toMatchObject({ name: 'msi-x' })
       expect((await config.extendedCapabilities()).map(({ name }) => name)).toContain('sr-iov')
       expect(await config.sriov()).toMatchObject({ enabled: false, totalVfs: 2, vfs: 0, vfDeviceId: 0x10 })

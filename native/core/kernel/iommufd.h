@@ -55,8 +55,8 @@ class Iommufd {
   Status setCompatIoas(uint32_t ioas);
   Status clearCompatIoas();
 
-  // This iommufd as a container, for groups: it understands most of type1's requests, dirty tracking not among
-  // them (ENOTTY). They work on the compatIoas, which the first group makes where there is none.
+  // This iommufd as a container, for groups: it understands most of type1's requests, dirty tracking not
+  // among them (ENOTTY). They work on the compatIoas, which the first group makes where there is none.
   Result<std::shared_ptr<Container>> container();
 
   // One request. `Command` is a struct of native/uapi whose first member is its size.

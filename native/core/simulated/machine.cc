@@ -170,6 +170,7 @@ int Machine::writeMemory(uint64_t offset, ConstBytes from) {
 
 int Machine::reset() {
   local_.runCount = 0;
+  msixTable_.reset();
   activity_ = Activity::kRunning;
   return discard();
 }

@@ -10,6 +10,7 @@
 
 #include "core/simulated/config_space.h"
 #include "core/simulated/device_memory.h"
+#include "core/simulated/msix_table.h"
 #include "core/simulated/options.h"
 #include "core/simulated/registers.h"
 #include "core/simulated/save_progress.h"
@@ -49,6 +50,7 @@ class Machine {
   int readMemory(uint64_t offset, Bytes into);
   int writeMemory(uint64_t offset, ConstBytes from);
   ConfigSpace& config() { return config_; }
+  MsixTable& msixTable() { return msixTable_; }
 
   // As VFIO_DEVICE_RESET: zeros, and running. PCI command and BARs stay, as vfio-pci keeps them.
   int reset();
@@ -67,6 +69,7 @@ class Machine {
 
   DeviceMemory memory_;
   ConfigSpace config_;
+  MsixTable msixTable_;
   MigratedRegisters migrated_;
   LocalRegisters local_;
   Workload workload_;

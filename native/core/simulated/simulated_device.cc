@@ -134,13 +134,17 @@ Status SimulatedDevice::reset() {
   Lock lock(mutex_);
   if (Status fine = trouble(lock, Operation::kReset, {}, "ioctl", "VFIO_DEVICE_RESET"); !fine.ok())
     return fine;
+  if (int error = resetAll()) return Failure::system(error, "ioctl", "VFIO_DEVICE_RESET");
+  return {};
+}
+
+int SimulatedDevice::resetAll() {
   ++resets_;
   if (v1_) v1_->reset();
   if (v2_) v2_->reset();
   int error = machine_->reset();
   changed_.notify_all();
-  if (error != 0) return Failure::system(error, "ioctl", "VFIO_DEVICE_RESET");
-  return {};
+  return error;
 }
 
 Result<uint64_t> SimulatedDevice::migrationFlags() {
