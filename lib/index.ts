@@ -8,8 +8,13 @@ export {
   type IrqInfo,
   type RegisterWidth,
 } from './device/device.js'
+export { EventFd } from './device/event-fd.js'
 export { type DeviceFeature, type FeatureSupport, featureId } from './device/features.js'
 export type { AffectedDevice, HotResetInfo, HotResetOptions } from './device/hot-reset.js'
+export type { InterruptKind } from './device/interrupt-index.js'
+export { type InterruptFlags, Interrupts, type VectorTarget } from './device/interrupts.js'
+export { Ioeventfd } from './device/ioeventfd.js'
+export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from './device/notices.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
 export {

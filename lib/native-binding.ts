@@ -78,6 +78,25 @@ export interface NativeDevice {
   info(): Promise<Outcome<NativeDeviceInfo>>
   regionInfo(index: number): Promise<Outcome<NativeRegionInfo>>
   irqInfo(index: number): Promise<Outcome<NativeIrqInfo>>
+  /**
+   * VFIO_DEVICE_SET_IRQS, in order with other requests of this kind. A count: all of them from `start` on (with `trigger`, 0 disables the
+   * index). Booleans: those of them. Eventfds: what to signal, or what unmasks; descriptors that are not ours must stay open until the
+   * promise settles, -1 takes one away.
+   */
+  setIrqs(
+    index: number,
+    start: number,
+    action: 'mask' | 'unmask' | 'trigger',
+    data: number | readonly boolean[] | readonly (NativeEventFd | number)[],
+  ): Promise<Outcome<null>>
+  /** VFIO_DEVICE_IOEVENTFD; -1 takes the assignment back. */
+  setIoeventfd(
+    index: number,
+    offset: bigint,
+    width: RegisterWidth,
+    value: bigint,
+    event: NativeEventFd | number,
+  ): Promise<Outcome<null>>
   reset(): Promise<Outcome<null>>
   hotResetInfo(): Promise<Outcome<NativeHotResetInfo>>
   /** `groups`: descriptors of groups that somebody else opened, borrowed until the promise settles. */
@@ -298,6 +317,26 @@ export interface NativeSimulatedDelay {
   readonly milliseconds: number
 }
 
+/** An eventfd. What it does not answer with a failure it does at once. */
+export interface NativeEventFd {
+  /** -1 once closed. */
+  readonly descriptor: number
+  /** Adds to the counter. */
+  signal(count: number): Outcome<null>
+  /** Takes what has been counted, 0 when nothing has. */
+  take(): Outcome<number>
+  /** Called with the next count, once, after arm(). */
+  onsignal: ((count: number) => void) | null
+  arm(): Outcome<null>
+  /** A count on its way may still arrive. */
+  disarm(): void
+  /** Keeps this object and the process alive until release(). Neither counts. */
+  hold(): void
+  release(): void
+  /** Idempotent. */
+  close(): void
+}
+
 /** `/dev/vfio/vfio`. */
 export interface NativeContainer {
   /** -1 once closed. */
@@ -336,6 +375,9 @@ export interface NativeBinding {
   /** The uAPI numbers that native/uapi declares, by the kernel's names. */
   readonly constants: Readonly<Record<string, number | bigint>>
   openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
+  openEventFd(): Outcome<NativeEventFd>
+  /** A duplicate of a non-blocking eventfd. */
+  adoptEventFd(descriptor: number): Outcome<NativeEventFd>
   openContainer(): Promise<Outcome<NativeContainer>>
   /** `noIommuNode`: `/dev/vfio/noiommu-N`, refused unless `allowNoIommu`. */
   openGroup(number: number, noIommuNode: boolean, allowNoIommu: boolean): Promise<Outcome<NativeGroup>>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { DeviceIdentity } from './device/device.js'
+import type { NoticeOptions } from './device/notices.js'
 import { parseDeviceSpec } from './device/spec.js'
 import { throwIfAborted, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
@@ -18,6 +19,11 @@ export interface OpenOptions {
    * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
    */
   readonly vfToken?: string
+  /**
+   * What to do when the kernel wants the device back: see {@link DeviceNotices}. `false`: its notifiers are not armed, and an unbind waits
+   * without anybody here knowing. Default: armed, except for a device that another process handed over.
+   */
+  readonly notices?: NoticeOptions | boolean
   readonly signal?: AbortSignal
 }
 
@@ -40,6 +46,8 @@ export async function openDevice(spec: string, options: OpenOptions = {}): Promi
   const device = openedDevice(native, identity)
   try {
     if (!options.keepState) await settle(device)
+    const { notices = parseDeviceSpec(spec).kind !== 'descriptor' } = options
+    if (notices !== false) await device.notices.start(notices === true ? {} : notices)
     throwIfAborted(options.signal)
   } catch (error) {
     await device.close()

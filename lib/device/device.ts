@@ -17,6 +17,9 @@ import {
   setVfToken,
 } from './features.js'
 import { type HotResetInfo, type HotResetOptions, hotResetInfoFrom } from './hot-reset.js'
+import { type InterruptKind, indexOf, isExclusive, nameOfIndex, noSuchInterrupt } from './interrupt-index.js'
+import { Interrupts } from './interrupts.js'
+import { DeviceNotices } from './notices.js'
 import { Region, type RegionInfo, type RegionOwner } from './region.js'
 import { RegionMapping } from './region-mapping.js'
 
@@ -44,6 +47,8 @@ export interface DeviceIdentity {
 
 const DEVICE_FLAGS_RESET = 1 << 0
 const DEVICE_FLAGS_PCI = 1 << 1
+const PCI_CONFIG_REGION = 7
+const PCI_STATUS = 0x06
 
 /**
  * An open VFIO device. Its state lives exactly as long as somebody holds it open: real drivers reset at the first open and the last close.
@@ -55,6 +60,8 @@ export class Device implements AsyncDisposable {
   readonly #native: NativeDevice
   readonly #identity: DeviceIdentity
   readonly #children = new Children()
+  readonly #interrupts = new Map<number, Interrupts>()
+  #notices: DeviceNotices | undefined
   #closing: Promise<void> | undefined
   #regionOwner: Promise<RegionOwner> | undefined
   /** @internal What may be touched, as far as it is known: whoever changes or learns the device's state tells it. */
@@ -187,6 +194,66 @@ export class Device implements AsyncDisposable {
   async irqInfo(index: number): Promise<NativeIrqInfo> {
     checkIndex('interrupt', index)
     return unwrap(await this.#open().irqInfo(index), this.spec)
+  }
+
+  /**
+   * The interrupts of an index, by its name or number. The same object at each call.
+   * @throws {VfioError} `ERR_VFIO_NO_SUCH_INTERRUPT` when there are none
+   */
+  async interrupts(which: InterruptKind | number): Promise<Interrupts> {
+    const { flags } = await this.info()
+    const index = typeof which === 'number' ? which : indexOf(which, flags)
+    if (index === undefined)
+      throw noSuchInterrupt(this.spec, `this kind of device has no ${which} interrupts`)
+    let info: NativeIrqInfo
+    try {
+      info = await this.irqInfo(index)
+    } catch (error) {
+      // How drivers say that an index does not exist.
+      if (error instanceof VfioError && error.code === 'EINVAL')
+        throw noSuchInterrupt(this.spec, `there is no interrupt index ${index}`)
+      throw error
+    }
+    if (info.count === 0)
+      throw noSuchInterrupt(this.spec, `there are no ${nameOfIndex(index, flags)} interrupts`)
+    const known = this.#interrupts.get(index)
+    if (known) return known
+    const exclusive = isExclusive(index, flags)
+    const interrupts = new Interrupts(
+      {
+        spec: this.spec,
+        native: () => this.#open(),
+        rival: (own) => {
+          if (!exclusive) return undefined
+          for (const other of this.#interrupts.values()) {
+            if (other !== own && other.enabled && isExclusive(other.index, flags)) return other.name
+          }
+          return undefined
+        },
+        isClosed: () => this.closed,
+      },
+      nameOfIndex(index, flags),
+      info,
+    )
+    this.#interrupts.set(index, interrupts)
+    return this.#children.add(interrupts)
+  }
+
+  /** What the driver has to tell: that the device is wanted back, has failed, or is gone. `openDevice` has them armed. */
+  get notices(): DeviceNotices {
+    this.#notices ??= new DeviceNotices({
+      spec: this.spec,
+      interrupts: (kind) => this.interrupts(kind),
+      isGone: () => this.#isGone(),
+      close: () => this.close(),
+    })
+    return this.#notices
+  }
+
+  // A PCI device that has left the bus answers every read with ones; its status register has bits that are always 0.
+  async #isGone(): Promise<boolean> {
+    const config = await this.region(PCI_CONFIG_REGION)
+    return (await config.readRegister(PCI_STATUS, 2)) === 0xffff
   }
 
   /**
@@ -352,6 +419,7 @@ export class Device implements AsyncDisposable {
    */
   close(): Promise<void> {
     this.#closing ??= (async () => {
+      this.#notices?.stop()
       await Promise.all([this.#native.close(), this.#children.close()])
       for (const held of this.#identity.holds) await held[Symbol.asyncDispose]()
     })()

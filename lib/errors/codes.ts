@@ -20,6 +20,7 @@ export const errorCodes = {
   ERR_VFIO_REGION_FORBIDDEN: 'the device is in a state in which this region must not be touched',
   ERR_VFIO_MAPPED: 'a mapping of the device is open that this call would make deadly to touch',
   ERR_VFIO_VF_TOKEN: 'the VF token is missing, wrong, malformed, or not wanted',
+  ERR_VFIO_NO_SUCH_INTERRUPT: 'the device has no such interrupt, or it is not enabled',
   ERR_VFIO_NOT_MIGRATABLE: 'the device offers neither migration protocol',
   ERR_VFIO_TRANSITION: 'a device did not enter the state that was asked for',
   ERR_VFIO_NO_ROUTE: 'no legal route leads from the device state to the one that was asked for',

@@ -5,6 +5,7 @@
 
 #include "binding/arguments.h"
 #include "binding/device_values.h"
+#include "binding/irq_arguments.h"
 #include "binding/mapping_handle.h"
 #include "binding/session_handle.h"
 #include "binding/sink_handle.h"
@@ -25,6 +26,8 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::reset>("reset"),
                       InstanceMethod<&DeviceHandle::hotResetInfo>("hotResetInfo"),
                       InstanceMethod<&DeviceHandle::hotReset>("hotReset"),
+                      InstanceMethod<&DeviceHandle::setIrqs>("setIrqs"),
+                      InstanceMethod<&DeviceHandle::setIoeventfd>("setIoeventfd"),
                       InstanceMethod<&DeviceHandle::readRegister>("readRegister"),
                       InstanceMethod<&DeviceHandle::writeRegister>("writeRegister"),
                       InstanceMethod<&DeviceHandle::readRegion>("readRegion"),
@@ -95,6 +98,32 @@ Napi::Value DeviceHandle::irqInfo(const Napi::CallbackInfo& info) {
       info.Env(), access_, "VFIO_DEVICE_GET_IRQ_INFO",
       [index](Device& device) { return device.irqInfo(index); },
       [](Napi::Env env, const IrqInfo& value) -> Napi::Value { return toObject(env, value); });
+}
+
+Napi::Value DeviceHandle::setIrqs(const Napi::CallbackInfo& info) {
+  auto asked = irqArguments(info);
+  if (!asked) return info.Env().Undefined();
+  return call<std::nullptr_t>(
+      info.Env(), urgent_, "VFIO_DEVICE_SET_IRQS",
+      [asked = std::move(*asked)](Device& device) -> Result<std::nullptr_t> {
+        Status done = device.setIrqs(asked.request);
+        if (!done) return std::move(done).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
+}
+
+Napi::Value DeviceHandle::setIoeventfd(const Napi::CallbackInfo& info) {
+  auto asked = ioeventfdArguments(info);
+  if (!asked) return info.Env().Undefined();
+  return call<std::nullptr_t>(
+      info.Env(), urgent_, "VFIO_DEVICE_IOEVENTFD",
+      [asked = std::move(*asked)](Device& device) -> Result<std::nullptr_t> {
+        Status done = device.setIoeventfd(asked.request);
+        if (!done) return std::move(done).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
 }
 
 Napi::Value DeviceHandle::reset(const Napi::CallbackInfo& info) {

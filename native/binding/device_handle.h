@@ -24,6 +24,8 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value deviceInfo(const Napi::CallbackInfo& info);
   Napi::Value regionInfo(const Napi::CallbackInfo& info);
   Napi::Value irqInfo(const Napi::CallbackInfo& info);
+  Napi::Value setIrqs(const Napi::CallbackInfo& info);
+  Napi::Value setIoeventfd(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
   Napi::Value hotResetInfo(const Napi::CallbackInfo& info);
   Napi::Value hotReset(const Napi::CallbackInfo& info);

@@ -21,12 +21,15 @@ class KernelDevice final : public Device {
   int descriptor() const override { return handle_->fd(); }
   // Null for an adopted device, and for one that was opened by its node.
   const std::shared_ptr<Group>& group() const { return handle_->group(); }
-  // Null unless it was opened by its node.
+  // Null for a device of a group, and for an adopted one.
   const std::shared_ptr<CdevBinding>& binding() const { return handle_->binding(); }
 
   Result<DeviceInfo> info() override;
   Result<RegionInfo> regionInfo(uint32_t index) override;
+  // Asked of the kernel once per index: masking and unmasking check against it every time.
   Result<IrqInfo> irqInfo(uint32_t index) override;
+  Status setIrqs(const IrqRequest& request) override;
+  Status setIoeventfd(const IoeventfdRequest& request) override;
   Status reset() override;
   Result<HotResetInfo> hotResetInfo() override;
   Status hotReset(const std::vector<int>& groups) override;
@@ -63,6 +66,8 @@ class KernelDevice final : public Device {
   std::shared_ptr<DeviceHandle> handle_;
   std::mutex regionsMutex_;  // of regions_ only, never held over a system call
   std::map<uint32_t, RegionInfo> regions_;
+  std::mutex irqsMutex_;  // likewise
+  std::map<uint32_t, IrqInfo> irqs_;
 };
 
 }  // namespace vfm::kernel

@@ -8,14 +8,15 @@
 #include <cstdint>
 
 #include "core/base/span.h"
+#include "core/simulated/interrupts.h"
 
 namespace vfm {
 
 class ConfigSpace {
  public:
   static constexpr uint64_t kBytes = 4096;
-  static constexpr uint32_t kMsiVectors = 4;
-  static constexpr uint32_t kMsixVectors = 8;
+  static constexpr uint32_t kMsiVectors = Interrupts::kMsiVectors;
+  static constexpr uint32_t kMsixVectors = Interrupts::kMsixVectors;
 
   explicit ConfigSpace(uint64_t memoryBytes);
 

@@ -10,6 +10,7 @@
 
 #include "core/simulated/config_space.h"
 #include "core/simulated/device_memory.h"
+#include "core/simulated/interrupts.h"
 #include "core/simulated/msix_table.h"
 #include "core/simulated/options.h"
 #include "core/simulated/registers.h"
@@ -49,8 +50,11 @@ class Machine {
   int writeRegister(const RegisterLayout& layout, uint64_t value);
   int readMemory(uint64_t offset, Bytes into);
   int writeMemory(uint64_t offset, ConstBytes from);
-  ConfigSpace& config() { return config_; }
+  const ConfigSpace& config() const { return config_; }
+  // True when the write asks for a function level reset.
+  bool writeConfig(uint64_t offset, ConstBytes from);
   MsixTable& msixTable() { return msixTable_; }
+  Interrupts& interrupts() { return interrupts_; }
 
   // As VFIO_DEVICE_RESET: zeros, and running. PCI command and BARs stay, as vfio-pci keeps them.
   int reset();
@@ -63,6 +67,7 @@ class Machine {
   void retime();
   int step(uint64_t steps);
   int command(uint32_t command);
+  uint32_t pciCommand() const;
   void touched(uint64_t offset, uint64_t length) {
     if (watcher_) watcher_->touched(offset, length);
   }
@@ -72,6 +77,7 @@ class Machine {
   MsixTable msixTable_;
   MigratedRegisters migrated_;
   LocalRegisters local_;
+  Interrupts interrupts_;
   Workload workload_;
   Activity activity_ = Activity::kRunning;
   SaveProgress* watcher_ = nullptr;

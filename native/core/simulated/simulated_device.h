@@ -30,6 +30,7 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   Result<DeviceInfo> info() override;
   Result<RegionInfo> regionInfo(uint32_t index) override;
   Result<IrqInfo> irqInfo(uint32_t index) override;
+  Status setIrqs(const IrqRequest& request) override;
   Status reset() override;
   Result<size_t> readRegion(uint32_t index, uint64_t offset, Bytes into) override;
   Result<size_t> writeRegion(uint32_t index, uint64_t offset, ConstBytes from) override;

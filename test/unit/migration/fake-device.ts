@@ -97,6 +97,8 @@ export class FakeDevice {
       info: async () => ({ flags: 1, regions: 10, irqs: 0 }),
       regionInfo: async (index) => this.#region(index),
       irqInfo: unused,
+      setIrqs: unused,
+      setIoeventfd: unused,
       reset: () =>
         this.#do(
           'reset',
