@@ -259,12 +259,17 @@ Status SimulatedDevice::feature(uint32_t flags, Bytes payload) {
                index == uapi::kVfioDeviceFeatureMigDeviceState ||
                index == uapi::kVfioDeviceFeatureMigDataSize;
   if (!known || !v2_) return Failure::system(ENOTTY, "ioctl", request, "feature " + std::to_string(index));
+  if ((flags & uapi::kVfioDeviceFeatureProbe) != 0 && index == uapi::kVfioDeviceFeatureMigDeviceState)
+    possible |= uapi::kVfioDeviceFeatureSet;
+  if ((flags & uapi::kVfioDeviceFeatureProbe) != 0) {
+    if ((flags & ~uapi::kVfioDeviceFeatureMask & ~possible) == 0) return {};
+    return Failure::system(EINVAL, "ioctl", request, "the feature cannot be had that way");
+  }
   // A session is no descriptor here, so that the raw form has nothing to hand out.
   if (flags & uapi::kVfioDeviceFeatureSet)
     return Failure::because(Reason::kUnsupported, request, "SET of a simulated device's feature");
   if ((flags & ~uapi::kVfioDeviceFeatureMask & ~possible) != 0)
     return Failure::system(EINVAL, "ioctl", request, "unknown flags");
-  if (flags & uapi::kVfioDeviceFeatureProbe) return {};
   if (!(flags & uapi::kVfioDeviceFeatureGet) || payload.size < size)
     return Failure::system(EINVAL, "ioctl", request);
   if (index == uapi::kVfioDeviceFeatureMigDeviceState) {

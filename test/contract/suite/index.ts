@@ -2,6 +2,7 @@
 import { describe } from 'vitest'
 import type { Backend } from './backend.js'
 import { contentsContract } from './contents.js'
+import { pciContract } from './pci.js'
 import { refusalsContract, sessionsContract } from './sessions.js'
 import { statesContract } from './states.js'
 
@@ -12,6 +13,7 @@ export function deviceContract(backend: Backend): void {
   describe(backend.name, () => {
     describe('states', () => statesContract(backend))
     describe('sessions', () => sessionsContract(backend))
+    describe('PCI', () => pciContract(backend))
     if (backend.isTestDevice) {
       describe('contents', () => contentsContract(backend))
       describe('refusals', () => refusalsContract(backend))
