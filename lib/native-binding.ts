@@ -118,13 +118,65 @@ export interface NativeDevice {
   migrationState(): Promise<Outcome<number>>
   setMigrationState(state: number): Promise<Outcome<NativeSession | null>>
   migrationDataSize(): Promise<Outcome<bigint>>
+  /** The page size that the device logs in. */
+  startDmaLog(ranges: readonly NativeIovaRange[], pageSize: bigint): Promise<Outcome<bigint>>
+  /** The bitmap's words. */
+  reportDmaLog(iova: bigint, length: bigint, pageSize: bigint): Promise<Outcome<ArrayBuffer>>
+  stopDmaLog(): Promise<Outcome<null>>
+  attach(space: NativeIoas): Promise<Outcome<null>>
+  detach(): Promise<Outcome<null>>
   /** VFIO_DEVICE_FEATURE as it is; resolves with the payload afterwards. */
   feature(flags: number, payload: Uint8Array): Promise<Outcome<ArrayBuffer>>
   /** v1: save rounds over the migration region at `index`. */
   v1Source(index: number, options: NativeV1Options): NativeSource
   /** v1: load rounds over the migration region at `index`. */
   v1Sink(index: number, options: NativeV1Options): NativeSink
+  /** Serves the device over vfio-user; listens when this resolves. The server holds the device. */
+  serve(path: string, options: NativeServeOptions): Promise<Outcome<NativeServer>>
   /** Idempotent. Settles when every call in progress has returned and the descriptor is closed. */
+  close(): Promise<null>
+}
+
+/** See lib/vfio-user for their meaning. */
+export interface NativeServeOptions {
+  readonly passThrough: boolean
+  readonly allowedUsers: readonly number[]
+  readonly anyDirectory: boolean
+  readonly once: boolean
+  readonly twinSocket: boolean
+  readonly strict: boolean
+  readonly maxMessageDescriptors: number
+  /** Bytes. */
+  readonly maxTransfer: number
+  readonly maxDmaMaps: number
+}
+
+export interface NativeServerEvent {
+  readonly kind: 'refused' | 'failed' | 'connected' | 'disconnected'
+  readonly pid: number
+  readonly uid: number
+  /** Why, for a person; empty for a client that simply closed. */
+  readonly detail: string
+  readonly twinSocket: boolean
+  readonly messages: number
+  /** 1, 2, or 0 for a device without migration. Of `disconnected`, as what follows. */
+  readonly protocol: number
+  /** The device's state as the client left it: of v2, or v1's device_state. */
+  readonly found: number
+  /** And afterwards. */
+  readonly left: number
+  readonly reset: boolean
+  /** What was to be done about the device, and failed. */
+  readonly trouble: NativeFailure | null
+}
+
+/** A device served over vfio-user. */
+export interface NativeServer {
+  /** Waits for the next piece of news; null once the server has ended. One call at a time. */
+  next(): Promise<Outcome<NativeServerEvent | null>>
+  /** At once: no more clients, and the one there is is let go. */
+  stop(): void
+  /** Stops, and settles when that is done. Idempotent. */
   close(): Promise<null>
 }
 
@@ -370,17 +422,92 @@ export interface NativeGroup {
   close(): Promise<null>
 }
 
+/** I/O addresses, the last one included. */
+export interface NativeIovaRange {
+  readonly first: bigint
+  readonly last: bigint
+}
+
+export interface NativeHwInfo {
+  readonly type: number
+  readonly capabilities: bigint
+  readonly dirtyTracking: boolean
+  readonly maxPasidLog2: number
+  readonly data: ArrayBuffer
+}
+
+/** `/dev/iommu`. */
+export interface NativeIommufd {
+  /** -1 once closed. */
+  readonly descriptor: number
+  memoryCharge(): Promise<Outcome<'user' | 'process'>>
+  setMemoryCharge(charge: 'user' | 'process'): Promise<Outcome<null>>
+  destroy(id: number): Promise<Outcome<null>>
+  hwInfo(deviceId: number): Promise<Outcome<NativeHwInfo>>
+  compatIoas(): Promise<Outcome<number>>
+  setCompatIoas(id: number): Promise<Outcome<null>>
+  clearCompatIoas(): Promise<Outcome<null>>
+  ioas(dirtyTracking: boolean): Promise<Outcome<NativeIoas>>
+  /** Opens and binds a device node. The device holds the iommufd. */
+  device(path: string): Promise<Outcome<{ readonly device: NativeDevice; readonly id: number }>>
+  container(): Promise<Outcome<NativeContainer>>
+  /** The descriptor goes with the last object and device in it. */
+  close(): Promise<null>
+}
+
+/** An address space of an iommufd. */
+export interface NativeIoas {
+  /** 0 once closed. */
+  readonly id: number
+  /** `iova` null: the kernel chooses. Resolves with the address. */
+  copy(
+    source: NativeIoas,
+    from: bigint,
+    size: bigint,
+    iova: bigint | null,
+    protection: 'read' | 'write' | 'read-write',
+  ): Promise<Outcome<bigint>>
+  allowIovas(ranges: readonly NativeIovaRange[]): Promise<Outcome<null>>
+  hugePages(): Promise<Outcome<boolean>>
+  setHugePages(allowed: boolean): Promise<Outcome<null>>
+  hwpt(deviceId: number, dirtyTracking: boolean): Promise<Outcome<NativeHwpt>>
+  /** It goes with the last device that is attached, and the last page table. */
+  close(): Promise<null>
+}
+
+/** A hardware page table. */
+export interface NativeHwpt {
+  /** 0 once closed. */
+  readonly id: number
+  setDirtyTracking(enabled: boolean): Promise<Outcome<null>>
+  /** The bitmap's words. `keep`: what is reported stays dirty. */
+  reportDirty(iova: bigint, length: bigint, pageSize: bigint, keep: boolean): Promise<Outcome<ArrayBuffer>>
+  close(): Promise<null>
+}
+
+/** Milliseconds. */
+export interface NativeVfioUserOptions {
+  readonly connectTimeout: number
+  readonly requestTimeout: number
+  readonly stateTimeout: number
+  readonly twinSocket: boolean
+}
+
 export interface NativeBinding {
   readonly version: string
   /** The uAPI numbers that native/uapi declares, by the kernel's names. */
   readonly constants: Readonly<Record<string, number | bigint>>
   openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
+  openVfioUser(path: string, options: NativeVfioUserOptions): Promise<Outcome<NativeDevice>>
   openEventFd(): Outcome<NativeEventFd>
   /** A duplicate of a non-blocking eventfd. */
   adoptEventFd(descriptor: number): Outcome<NativeEventFd>
   openContainer(): Promise<Outcome<NativeContainer>>
   /** `noIommuNode`: `/dev/vfio/noiommu-N`, refused unless `allowNoIommu`. */
   openGroup(number: number, noIommuNode: boolean, allowNoIommu: boolean): Promise<Outcome<NativeGroup>>
+  openIommufd(): Promise<Outcome<NativeIommufd>>
+  /** A duplicate of somebody else's, once it is known to be one. */
+  adoptIommufd(fd: number): Promise<Outcome<NativeIommufd>>
   /** Makes sure that `fd` is a VFIO device, then takes a duplicate; with `takeOver` it closes `fd` on success. */
   adoptDevice(fd: number, takeOver: boolean): Promise<Outcome<NativeDevice>>
   frameWriter(fd: number, options: NativeFrameWriterOptions): Outcome<NativeFrameWriter>

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { DeviceIdentity } from './device/device.js'
+import type { Container } from './device/kernel/container.js'
+import type { Ioas } from './device/kernel/ioas.js'
+import type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 import type { NoticeOptions } from './device/notices.js'
 import { parseDeviceSpec } from './device/spec.js'
 import { throwIfAborted, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
 import type { NativeDevice } from './native-binding.js'
+import type { VfioUserOptions } from './vfio-user/options.js'
 
 export interface OpenOptions {
   /**
@@ -19,11 +23,27 @@ export interface OpenOptions {
    * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
    */
   readonly vfToken?: string
+  /** For devices that another process serves (`vfio-user:/path/to/socket`). */
+  readonly vfioUser?: VfioUserOptions
   /**
    * What to do when the kernel wants the device back: see {@link DeviceNotices}. `false`: its notifiers are not armed, and an unbind waits
    * without anybody here knowing. Default: armed, except for a device that another process handed over.
    */
   readonly notices?: NoticeOptions | boolean
+  /**
+   * How to reach a device of the kernel's. `group`: `/dev/vfio/N` and a container, on every kernel; `cdev`: `/dev/vfio/devices/vfioN` and an
+   * iommufd, Linux 6.6. Default `auto`: what `needs` and `addressSpace` ask for, else the node if the device is named by it, else the
+   * group. {@link MigratableDevice.path} says which it was.
+   *
+   * Only through a group: dirty tracking of the container, the only one for a v1 device and for most emulated ones; DMA into another
+   * device's memory (Linux 6.12); a second open. Only by the node: dirty bits kept by the IOMMU (Linux 6.7); moving to another address
+   * space while open.
+   */
+  readonly path?: 'auto' | DevicePath
+  /** What the device must be able to do, where that depends on the path. */
+  readonly needs?: readonly DeviceNeed[]
+  /** The address space of its DMA, shared with other devices: a `Container` or an `Ioas`. Default: one of its own. */
+  readonly addressSpace?: Container | Ioas
   readonly signal?: AbortSignal
 }
 
@@ -31,13 +51,15 @@ export interface OpenOptions {
  * Opens a device.
  *
  * `spec` is a PCI address (`0000:17:00.2`), an mdev UUID, a node (`/dev/vfio/devices/vfio0`), a descriptor that its owner handed to this
- * process (`fd:3`; duplicated, the original stays open), or a simulated device (`sim:v2,state=64MiB`).
+ * process (`fd:3`; duplicated, the original stays open), the socket of a process that serves one (`vfio-user:/run/nic.sock`), or a
+ * simulated device (`sim:v2,state=64MiB`).
  *
  * Opening is not harmless: vfio-pci and every variant driver reset the device on its first open. After that its migration state is read,
  * and a device that does not run is reset before anything else (some drivers crash when an abandoned load is continued).
  *
  * @throws {VfioError} `ERR_VFIO_DEVICE_SPEC`, `ERR_VFIO_NO_SUCH_DEVICE`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_PERMISSION`,
  *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`, `ERR_VFIO_VF_TOKEN`
+ * @throws {VfioError} `ERR_VFIO_PEER_LOST`, `ERR_VFIO_PEER_TIMEOUT`, `ERR_VFIO_MALFORMED`: of a vfio-user server
  * @throws {VfioSystemError} an ioctl failed
  */
 export async function openDevice(spec: string, options: OpenOptions = {}): Promise<MigratableDevice> {
@@ -77,6 +99,11 @@ async function openNative(
       ])
       const native = await openSimulated(parseSimulatedSpec(parsed.spec), spec)
       return { native, identity: { spec, driver: 'simulated', holds: [] } }
+    }
+    case 'vfio-user': {
+      const { openVfioUser } = await import('./vfio-user/open.js')
+      const native = await openVfioUser(parsed.path, options.vfioUser, spec)
+      return { native, identity: { spec, driver: 'vfio-user', holds: [] } }
     }
     case 'descriptor': {
       const { adoptKernelDevice } = await import('./device/kernel/open.js')

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
-import { unwrap, VfioError, VfioSystemError } from '../errors/index.js'
-import type { NativeDevice, NativeIrqInfo, NativeV1Options, RegisterWidth } from '../native-binding.js'
+import { unwrap, VfioError } from '../errors/index.js'
+import type {
+  NativeDevice,
+  NativeIrqInfo,
+  NativeServeOptions,
+  NativeServer,
+  NativeV1Options,
+  RegisterWidth,
+} from '../native-binding.js'
 import { AccessGate } from './access-gate.js'
-import { Children } from './children.js'
+import { type Child, Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 import { DeviceSession } from './device-session.js'
@@ -41,6 +48,8 @@ export interface DeviceIdentity {
   readonly spec: string
   /** The kernel driver bound to it, `simulated`, or `undefined` where nobody can say. */
   readonly driver: string | undefined
+  /** How it was reached, for a device of the kernel's. */
+  readonly path?: 'group' | 'cdev'
   /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
   readonly holds: readonly AsyncDisposable[]
 }
@@ -82,6 +91,14 @@ export class Device implements AsyncDisposable {
   /** The driver behind it, where that is known. */
   get driver(): string | undefined {
     return this.#identity.driver
+  }
+
+  /**
+   * How a device of the kernel's was reached: through its group and a container, or by its own node and an iommufd. `undefined` for a
+   * device of another kind.
+   */
+  get path(): 'group' | 'cdev' | undefined {
+    return this.#identity.path
   }
 
   get closed(): boolean {
@@ -136,20 +153,21 @@ export class Device implements AsyncDisposable {
     return this.#regionOwner
   }
 
-  // A driver says that there is no region by a size of 0, or by EINVAL: vfio-pci does so for VGA.
-  async #regionIfAny(index: number): Promise<RegionInfo | undefined> {
+  // The kernel counts indexes that a device has nothing at, and answers for them with a size of 0, or as vfio-pci does for the VGA region of
+  // what is no display (drivers/vfio/pci/vfio_pci_core.c), with EINVAL.
+  async #presentRegion(index: number): Promise<RegionInfo | undefined> {
     try {
       const info = await this.regionInfo(index)
-      return info.size > 0n ? info : undefined
+      return info.size === 0n ? undefined : info
     } catch (error) {
-      if (error instanceof VfioSystemError && error.code === 'EINVAL') return undefined
+      if (error instanceof VfioError && error.code === 'EINVAL') return undefined
       throw error
     }
   }
 
   /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` where there is none */
   async region(index: number): Promise<Region> {
-    const info = await this.#regionIfAny(index)
+    const info = await this.#presentRegion(index)
     if (info === undefined) {
       throw new VfioError('ERR_VFIO_NO_SUCH_REGION', `${this.spec} has no region ${index}`, {
         device: this.spec,
@@ -163,7 +181,7 @@ export class Device implements AsyncDisposable {
     const { regions } = await this.info()
     const found: Region[] = []
     for (let index = 0; index < regions; index++) {
-      const info = await this.#regionIfAny(index)
+      const info = await this.#presentRegion(index)
       if (info !== undefined) found.push(new Region(await this.#owner(), info))
     }
     return found
@@ -176,7 +194,7 @@ export class Device implements AsyncDisposable {
   async regionByType(type: number, subtype: number): Promise<Region | undefined> {
     const { regions } = await this.info()
     for (let index = 0; index < regions; index++) {
-      const info = await this.#regionIfAny(index)
+      const info = await this.#presentRegion(index)
       // VENDOR_TYPE is the sign bit: whoever writes 1 << 31 | id has a negative number.
       if (info?.type?.type === type >>> 0 && info.type.subtype === subtype) {
         return new Region(await this.#owner(), info)
@@ -411,6 +429,19 @@ export class Device implements AsyncDisposable {
     return this.#children.add(
       new DataSink(this.spec, this.#open().v1Sink(regionIndex, options), this.#children),
     )
+  }
+
+  /**
+   * Serves the device over vfio-user. What `make` makes of the native server is closed before the device.
+   * @internal `serve()` is how it is done.
+   */
+  async startServer<T extends Child>(
+    path: string,
+    options: NativeServeOptions,
+    make: (native: NativeServer, siblings: Children) => T,
+  ): Promise<T> {
+    const native = unwrap(await this.#open().serve(path, options), this.spec)
+    return this.#children.add(make(native, this.#children))
   }
 
   /**

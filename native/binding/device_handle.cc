@@ -7,6 +7,7 @@
 #include "binding/device_values.h"
 #include "binding/irq_arguments.h"
 #include "binding/mapping_handle.h"
+#include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
@@ -37,9 +38,15 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::migrationState>("migrationState"),
                       InstanceMethod<&DeviceHandle::setMigrationState>("setMigrationState"),
                       InstanceMethod<&DeviceHandle::migrationDataSize>("migrationDataSize"),
+                      InstanceMethod<&DeviceHandle::startDmaLog>("startDmaLog"),
+                      InstanceMethod<&DeviceHandle::reportDmaLog>("reportDmaLog"),
+                      InstanceMethod<&DeviceHandle::stopDmaLog>("stopDmaLog"),
+                      InstanceMethod<&DeviceHandle::attach>("attach"),
+                      InstanceMethod<&DeviceHandle::detach>("detach"),
                       InstanceMethod<&DeviceHandle::feature>("feature"),
                       InstanceMethod<&DeviceHandle::v1Source>("v1Source"),
                       InstanceMethod<&DeviceHandle::v1Sink>("v1Sink"),
+                      InstanceMethod<&DeviceHandle::serve>("serve"),
                       InstanceMethod<&DeviceHandle::close>("close")});
 }
 
@@ -49,25 +56,6 @@ DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info)
       access_("vfm:access"),
       urgent_("vfm:urgent") {
   device_ = takeInit<Init>(info).device;
-}
-
-template <typename T, typename Work, typename Convert>
-Napi::Value DeviceHandle::call(Napi::Env env, Lane& lane, const char* what, Work work, Convert convert,
-                               uint64_t pin) {
-  if (!device_) {
-    if (pin != 0) Runtime::of(env).unpin(pin);
-    return failed(env, closed(what));
-  }
-  ++inProgress_;
-  Ref();
-  return Runtime::of(env).run<T>(
-      env, lane, [device = device_, work = std::move(work)]() mutable { return work(*device); },
-      std::move(convert),
-      [this, pin](Napi::Env env) {
-        if (pin != 0) Runtime::of(env).unpin(pin);
-        leave(env);
-        Unref();
-      });
 }
 
 Napi::Value DeviceHandle::descriptor(const Napi::CallbackInfo& info) {
@@ -357,6 +345,21 @@ Napi::Value DeviceHandle::v1Sink(const Napi::CallbackInfo& info) {
   if (!request) return info.Env().Undefined();
   auto sink = std::make_shared<V1LoadRounds>(device_, request->region, request->path, request->maxChunk);
   return make<SinkHandle>(info.Env(), {std::move(sink), std::move(request->cancellation), 0});
+}
+
+Napi::Value DeviceHandle::serve(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.text(0);
+  const Napi::Object object = arguments.object(1);
+  if (!arguments.ok()) return info.Env().Undefined();
+  return call<std::shared_ptr<vfio_user::Server>>(
+      info.Env(), access_, "vfio-user server",
+      [path, options = serveOptionsFrom(object), device = device_](Device&) {
+        return vfio_user::Server::start(device, path, options);
+      },
+      [](Napi::Env env, std::shared_ptr<vfio_user::Server> server) -> Napi::Value {
+        return make<ServerHandle>(env, {std::move(server)});
+      });
 }
 
 Napi::Value DeviceHandle::close(const Napi::CallbackInfo& info) {

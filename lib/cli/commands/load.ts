@@ -19,7 +19,7 @@ export function loadCommand(): Command {
         'A device keeps its state only while somebody holds it open: say --hold to keep this process, or --exec to hand it on.\n' +
         'Loading a state is trusting its author: it is input to firmware. --key-file proves who wrote it.',
     )
-    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, or sim:...')
+    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
     .requiredOption('-i, --input <file>', 'the saved device; - is stdin')
     .addOption(
       new Option('--data-path <path>', 'v1: how the data section is reached')

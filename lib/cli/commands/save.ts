@@ -23,7 +23,7 @@ export function saveCommand(): Command {
         '.NAME.PID.tmp, and a failure removes it and takes the device back to where it was. It holds whatever the device holds,\n' +
         'secrets included, and is readable by its owner alone. The device ends in stop and is closed, which resets a real one.',
     )
-    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, or sim:...')
+    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
     .requiredOption('-o, --output <file>', 'where to; - is stdout, the report then goes to stderr')
     .option('--overwrite', 'replace the file if it exists')
     .option('--strong', 'add a SHA-256 to every frame')

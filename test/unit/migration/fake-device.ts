@@ -132,9 +132,15 @@ export class FakeDevice {
       migrationState: () => this.#do('get', noop, () => this.state),
       setMigrationState: (state) => this.#set(state),
       migrationDataSize: () => this.#do('data-size', noop, () => 4n),
+      startDmaLog: unused,
+      reportDmaLog: unused,
+      stopDmaLog: unused,
+      attach: unused,
+      detach: unused,
       feature: unused,
       v1Source: () => this.#source(),
       v1Sink: () => this.#sink(),
+      serve: unused,
       close: async () => null,
     }
   }
