@@ -184,7 +184,7 @@ export class Device implements AsyncDisposable {
     }
   }
 
-  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` when its size is 0 */
+  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` where there is none */
   async region(index: number): Promise<Region> {
     const info = await this.#presentRegion(index)
     if (info === undefined) {
@@ -430,7 +430,7 @@ export class Device implements AsyncDisposable {
    * (`openDevice(..., { vfToken })`). Tokens cannot be read back.
    * @param token a UUID
    * @throws {VfioError} `ERR_VFIO_VF_TOKEN`: not a UUID
-   * @throws {VfioSystemError} `ENOTTY`: not a physical function, or vfio-pci was loaded without `enable_sriov`
+   * @throws {VfioSystemError} `ENOTTY`: not a physical function
    */
   setVfToken(token: string): Promise<void> {
     return setVfToken((flags, payload) => this.feature(flags, payload), token, this.spec)

@@ -4,6 +4,7 @@ import type { Backend } from './backend.js'
 import { contentsContract } from './contents.js'
 import { dmaContract } from './dma.js'
 import { interruptsContract } from './interrupts.js'
+import { pciContract } from './pci.js'
 import { refusalsContract, sessionsContract } from './sessions.js'
 import { statesContract } from './states.js'
 
@@ -15,6 +16,7 @@ export function deviceContract(backend: Backend): void {
     describe('states', () => statesContract(backend))
     describe('sessions', () => sessionsContract(backend))
     describe('interrupts', () => interruptsContract(backend))
+    describe('PCI', () => pciContract(backend))
     if (backend.isTestDevice) {
       describe('DMA', () => dmaContract(backend))
       describe('contents', () => contentsContract(backend))
