@@ -16,7 +16,7 @@ import {
 } from '../../lib/index.js'
 import { PciConfig } from '../../lib/pci/pci-config.js'
 import { requires } from '../support/requirement.js'
-import { functionsOf, giveToVfio, unbind } from './support/pci-function.js'
+import { bindToVfio, functionsLike, unbind } from './support/pci-function.js'
 
 const RAISE = 0x60
 const ACKNOWLEDGE = 0x64
@@ -31,7 +31,7 @@ function keep<T extends AsyncDisposable>(one: T): T {
   return one
 }
 
-const [edu = ''] = functionsOf(0x1234, 0x11e8)
+const [edu = ''] = functionsLike('0x1234', '0x11e8')
 requires(
   'a QEMU edu device',
   edu !== '',
@@ -41,7 +41,7 @@ requires(
   let device: MigratableDevice
   let bar: Region
   beforeAll(() => {
-    restore = giveToVfio(edu)
+    restore = bindToVfio(edu)
   })
   afterAll(() => restore())
   beforeEach(async () => {
@@ -250,7 +250,7 @@ requires(
       await device.close()
     }
     expect(await unbinding.done).toBe(0)
-    giveToVfio(edu)
+    bindToVfio(edu)
   })
 
   it('is closed by itself when an unbind wants it and nobody listens', async () => {
@@ -260,11 +260,11 @@ requires(
     expect(await warned).toMatchObject([{ name: 'VfioNoticeWarning' }])
     expect(await unbinding.done).toBe(0)
     expect(device.closed).toBe(true)
-    giveToVfio(edu)
+    bindToVfio(edu)
   })
 })
 
-const [nvme = ''] = functionsOf(0x1b36, 0x0010)
+const [nvme = ''] = functionsLike('0x1b36', '0x0010')
 requires(
   'a QEMU NVMe controller',
   nvme !== '',
@@ -272,7 +272,7 @@ requires(
 ).describe('NVMe, behind vfio-pci', () => {
   let restore = (): void => {}
   beforeAll(() => {
-    restore = giveToVfio(nvme)
+    restore = bindToVfio(nvme)
   })
   afterAll(() => restore())
 
