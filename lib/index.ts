@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 export {
+  type Companion,
   Device,
   type DeviceIdentity,
   type DeviceInfo,
   type IrqInfo,
   type RegisterWidth,
 } from './device/device.js'
+export { DeviceSession } from './device/device-session.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
 export {
@@ -44,4 +46,5 @@ export type { PreCopySnapshot, SaveOptions, SaveSession, SwitchoverPolicy } from
 export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
 export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export { type OpenOptions, openDevice } from './open-device.js'
+export * from './ownership/index.js'
 export * from './stream/index.js'

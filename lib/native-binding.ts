@@ -63,6 +63,8 @@ export type RegisterWidth = 1 | 2 | 4 | 8
 export interface NativeDevice {
   /** -1 where the backend has none. */
   readonly descriptor: number
+  /** What a new holder needs besides, borrowed; empty once closed. */
+  readonly companions: readonly NativeCompanion[]
   info(): Promise<Outcome<NativeDeviceInfo>>
   regionInfo(index: number): Promise<Outcome<NativeRegionInfo>>
   irqInfo(index: number): Promise<Outcome<NativeIrqInfo>>
@@ -84,6 +86,8 @@ export interface NativeDevice {
   migrationState(): Promise<Outcome<number>>
   setMigrationState(state: number): Promise<Outcome<NativeSession | null>>
   migrationDataSize(): Promise<Outcome<bigint>>
+  /** The session behind a data descriptor that another holder of the device was given; duplicated. */
+  adoptSession(fd: number): Promise<Outcome<NativeSession>>
   /** VFIO_DEVICE_FEATURE as it is; resolves with the payload afterwards. */
   feature(flags: number, payload: Uint8Array): Promise<Outcome<ArrayBuffer>>
   /** v1: save rounds over the migration region at `index`. */
@@ -108,6 +112,8 @@ export interface NativePrecopyInfo {
 
 /** A v2 session. It yields either a source (save) or a sink (load), once. */
 export interface NativeSession {
+  /** -1 where the backend has none, and once closed. */
+  readonly descriptor: number
   precopyInfo(): Promise<Outcome<NativePrecopyInfo>>
   /** `bufferSize` in bytes, of each of the session's buffers. */
   source(bufferSize: number): NativeSource
@@ -312,6 +318,54 @@ export interface NativeGroup {
   close(): Promise<null>
 }
 
+export interface NativeCompanion {
+  readonly kind: 'group' | 'container' | 'iommufd'
+  readonly descriptor: number
+}
+
+export type NativeDescriptorKind = 'device' | 'container' | 'group' | 'iommufd' | 'migration-data' | 'other'
+
+export interface NativeIdentity {
+  readonly kind: NativeDescriptorKind
+  /** What the kernel calls it, or an empty string. */
+  readonly name: string
+}
+
+/** The owner of a descriptor. */
+export interface NativeDescriptor {
+  /** -1 once closed. */
+  readonly descriptor: number
+  close(): Promise<null>
+}
+
+/** `struct ucred`. */
+export interface NativePeer {
+  readonly pid: number
+  readonly uid: number
+  readonly gid: number
+}
+
+export interface NativeMessage {
+  readonly bytes: ArrayBuffer
+  readonly descriptors: readonly NativeDescriptor[]
+}
+
+/** A connected UNIX socket of SOCK_SEQPACKET. One send and one receive at a time; time-outs in milliseconds, -1 for none. */
+export interface NativeMessageSocket {
+  peer(): Outcome<NativePeer>
+  /** The descriptors are duplicated before this returns. */
+  send(bytes: Uint8Array, descriptors: readonly number[], timeout: number): Promise<Outcome<null>>
+  /** null: the peer has closed. */
+  receive(timeout: number): Promise<Outcome<NativeMessage | null>>
+  /** Calls in progress settle with `cancelled`. */
+  close(): Promise<null>
+}
+
+export interface NativeMessageListener {
+  accept(): Promise<Outcome<NativeMessageSocket>>
+  close(): Promise<null>
+}
+
 export interface NativeBinding {
   readonly version: string
   /** The uAPI numbers that native/uapi declares, by the kernel's names. */
@@ -321,7 +375,19 @@ export interface NativeBinding {
   /** `noIommuNode`: `/dev/vfio/noiommu-N`, refused unless `allowNoIommu`. */
   openGroup(number: number, noIommuNode: boolean, allowNoIommu: boolean): Promise<Outcome<NativeGroup>>
   /** Makes sure that `fd` is a VFIO device, then takes a duplicate; with `takeOver` it closes `fd` on success. */
-  adoptDevice(fd: number, takeOver: boolean): Promise<Outcome<NativeDevice>>
+  adoptDevice(fd: number, takeOver: boolean, group: NativeGroup | null): Promise<Outcome<NativeDevice>>
+  adoptContainer(fd: number): Promise<Outcome<NativeContainer>>
+  /** `container`: the one that the group's former owner put it into. */
+  adoptGroup(fd: number, container: NativeContainer | null): Promise<Outcome<NativeGroup>>
+  /** What a descriptor is, without an ioctl. */
+  identifyDescriptor(fd: number): Promise<Outcome<NativeIdentity>>
+  duplicateDescriptor(fd: number): Outcome<NativeDescriptor>
+  /** pidfd_open and pidfd_getfd. */
+  takeFromProcess(pid: number, fd: number): Promise<Outcome<NativeDescriptor>>
+  connectSocket(path: string, timeout: number): Promise<Outcome<NativeMessageSocket>>
+  /** Over a duplicate of `fd`. */
+  socketOver(fd: number): Promise<Outcome<NativeMessageSocket>>
+  listenAt(path: string): Promise<Outcome<NativeMessageListener>>
   frameWriter(fd: number, options: NativeFrameWriterOptions): Outcome<NativeFrameWriter>
   frameReader(fd: number, options: NativeFrameReaderOptions): Outcome<NativeFrameReader>
 }

@@ -5,7 +5,7 @@ export { type AddonAttempt, AddonNotFoundError, UnsupportedPlatformError } from 
 export { type ErrorCode, errorCodes } from './codes.js'
 export { errnoMessage, errnoName, errnoNumber } from './errno.js'
 export { type MigrationFailure, VfioMigrationError } from './migration-error.js'
-export { errorFrom, isFailure, unwrap } from './native-failure.js'
+export { errorFrom, isFailure, unwrap, unwrapAdoption } from './native-failure.js'
 export type { Recovery, RecoveryPolicy } from './recovery.js'
 export { type SystemFailure, VfioSystemError } from './system-error.js'
 export { type TransitionFailure, VfioTransitionError } from './transition-error.js'

@@ -5,11 +5,13 @@
 
 #include "binding/constants.h"
 #include "binding/container_handle.h"
+#include "binding/descriptor_handle.h"
 #include "binding/device_handle.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
 #include "binding/mapping_handle.h"
+#include "binding/message_socket_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
 #include "binding/sink_handle.h"
@@ -32,12 +34,23 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<FrameReaderHandle>(env);
   define<ContainerHandle>(env);
   define<GroupHandle>(env);
+  define<DescriptorHandle>(env);
+  define<MessageSocketHandle>(env);
+  define<MessageListenerHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
   exports.Set("adoptDevice", Napi::Function::New(env, &adoptDevice, "adoptDevice"));
+  exports.Set("adoptContainer", Napi::Function::New(env, &adoptContainer, "adoptContainer"));
+  exports.Set("adoptGroup", Napi::Function::New(env, &adoptGroup, "adoptGroup"));
+  exports.Set("identifyDescriptor", Napi::Function::New(env, &identifyDescriptor, "identifyDescriptor"));
+  exports.Set("duplicateDescriptor", Napi::Function::New(env, &duplicateDescriptor, "duplicateDescriptor"));
+  exports.Set("takeFromProcess", Napi::Function::New(env, &takeFromProcess, "takeFromProcess"));
+  exports.Set("connectSocket", Napi::Function::New(env, &connectSocket, "connectSocket"));
+  exports.Set("socketOver", Napi::Function::New(env, &socketOver, "socketOver"));
+  exports.Set("listenAt", Napi::Function::New(env, &listenAt, "listenAt"));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { binding } from '../../binding.js'
-import { errorFrom, isFailure, VfioError } from '../../errors/index.js'
+import { unwrapAdoption } from '../../errors/index.js'
 import type { NativeDevice } from '../../native-binding.js'
 import type { DeviceIdentity } from '../device.js'
 import { KernelGroup } from './group.js'
@@ -34,20 +34,17 @@ export async function openKernelDevice(
 
 /**
  * A device over a descriptor that its owner handed to this process: duplicated, the original stays open.
+ * @param group the device's own, where it was handed over too; the device holds it
  * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` with what it is instead, found out without asking it anything
  */
-export async function adoptKernelDevice(fd: number, spec: string): Promise<OpenedDevice> {
-  const adopted = await binding().adoptDevice(fd, false)
-  if (!isFailure(adopted)) return { native: adopted, identity: { spec, driver: undefined, holds: [] } }
-  const cause = errorFrom(adopted, spec)
-  if (adopted.reason === 'invalid-argument') {
-    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${spec}: ${adopted.detail}`, { device: spec, cause })
-  }
-  if (cause.code === 'EBADF') {
-    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${spec} is not open in this process`, {
-      device: spec,
-      cause,
-    })
-  }
-  throw cause
+export async function adoptKernelDevice(
+  fd: number,
+  spec: string,
+  group: KernelGroup | null = null,
+): Promise<OpenedDevice> {
+  const native = unwrapAdoption(
+    await binding().adoptDevice(fd, false, group === null ? null : group.native),
+    spec,
+  )
+  return { native, identity: { spec, driver: undefined, holds: [] } }
 }

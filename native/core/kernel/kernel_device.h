@@ -22,6 +22,8 @@ class KernelDevice final : public Device {
   // Null for an adopted device.
   const std::shared_ptr<Group>& group() const { return handle_->group(); }
 
+  std::vector<Companion> companions() const override;
+
   Result<DeviceInfo> info() override;
   Result<RegionInfo> regionInfo(uint32_t index) override;
   Result<IrqInfo> irqInfo(uint32_t index) override;
@@ -38,6 +40,9 @@ class KernelDevice final : public Device {
   // and there is no session: leave the state before trying again.
   Result<StateChange> setMigrationState(uint32_t state) override;
   Result<uint64_t> migrationDataSize() override;
+  // Reason::kInvalidArgument when `fd` is no migration data. Whose data it is nobody can tell: it must have
+  // come with the device.
+  Result<std::unique_ptr<Session>> adoptSession(int fd) override;
   Status feature(uint32_t flags, Bytes payload) override;
 
  private:
