@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Command } from 'commander'
 import { demoCommand } from './commands/demo.js'
+import { holdCommand } from './commands/hold.js'
 import { inspectCommand } from './commands/inspect.js'
 import { listCommand } from './commands/list.js'
 import { loadCommand } from './commands/load.js'
@@ -18,8 +19,9 @@ export function program(version: string): Command {
     .addHelpText(
       'after',
       `
-Devices are given as a PCI address (0000:17:00.2), an mdev UUID, /dev/vfio/devices/vfioN, or, for trying things out,
-as a simulated device (sim:v1 or sim:v2, with options: sim:v2,state=1GiB,seed=7).
+Devices are given as a PCI address (0000:17:00.2), an mdev UUID, /dev/vfio/devices/vfioN; as what somebody else has open: fd:N,
+listen:NAME (LISTEN_FDS), pid:PID/FD, held:SOCKET#NAME (a keeper: vfio-migrate hold); or, for trying things out, as a simulated
+device (sim:v1 or sim:v2, with options: sim:v2,state=1GiB,seed=7).
 
 Examples:
   $ vfio-migrate list
@@ -35,6 +37,7 @@ Examples:
     saveCommand(),
     loadCommand(),
     verifyCommand(),
+    holdCommand(),
     demoCommand(),
   ]
   for (const command of commands) root.addCommand(command.copyInheritedSettings(root))

@@ -69,8 +69,8 @@ export async function factsOf(device: MigratableDevice, name: string = nameOf(de
   }
 }
 
-/** Its address or node; for a device that a keeper lent, the name it has there. */
-function nameOf({ spec }: MigratableDevice): string {
+/** How a device is called where it is handed to: its address or node; for a device that a keeper lent, the name it has there. */
+export function nameOf({ spec }: MigratableDevice): string {
   return spec.startsWith('held:') && spec.includes('#') ? spec.slice(spec.lastIndexOf('#') + 1) : spec
 }
 

@@ -15,6 +15,12 @@ const ANSWER_WITHIN = 2000
  * @throws {VfioError} `ERR_VFIO_SOCKET_PLACE`; `ERR_VFIO_IN_USE`: somebody listens there
  */
 export async function listenSafely(path: string, toOthers: boolean): Promise<DescriptorListener> {
+  if (path.includes('#')) {
+    throw new VfioError(
+      'ERR_VFIO_SOCKET_PLACE',
+      `${path}: what follows a # is the name of a device (held:SOCKET#NAME)`,
+    )
+  }
   const directory = dirname(resolve(path))
   await checkDirectory(directory, toOthers)
   await removeStale(path)

@@ -26,7 +26,7 @@ interface MigrationFacts {
 
 /** Opens the device, asks it everything that changes nothing, and closes it. */
 export async function probe(spec: string): Promise<CommandReport> {
-  await using device = await openDevice(spec)
+  await using device = await openDevice(spec, { keepState: /^(?:fd|listen|pid|held):/.test(spec) })
   const info = await device.info()
   const regions = (await device.regions()).map(({ info: region }) => ({
     index: region.index,

@@ -58,6 +58,7 @@ class ScriptedSys final : public kernel::Sys {
   std::function<void(const std::string& kind)> duringClose;
   std::function<void(unsigned long)> duringIoctl;
   std::map<std::string, std::string> links;
+  std::map<unsigned long, int> answers;  // results of requests that this kernel does not know itself
   size_t descriptorLimit = 1024;
   size_t pageBytes = 4096;
 
@@ -156,8 +157,10 @@ class ScriptedSys final : public kernel::Sys {
         info->initial_bytes = 24;  // one of the two only, as mlx5 does
         return 0;
       }
-      default:
-        return -ENOTTY;
+      default: {
+        auto found = answers.find(request);
+        return found == answers.end() ? -ENOTTY : found->second;
+      }
     }
   }
   uint32_t deviceRegions = 9;
