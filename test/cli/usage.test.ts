@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { jsonOf, run } from '../support/command.js'
 
-const commands = ['list', 'inspect', 'migrate', 'save', 'load', 'verify', 'demo']
+const commands = ['list', 'inspect', 'migrate', 'save', 'load', 'verify', 'hold', 'demo']
 
 describe('vfio-migrate', () => {
   it('knows its version', async () => {
