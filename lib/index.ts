@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+
+export type { AccessOptions } from './device/access-gate.js'
 export {
   type Companion,
   Device,
@@ -8,6 +10,8 @@ export {
   type RegisterWidth,
 } from './device/device.js'
 export { DeviceSession } from './device/device-session.js'
+export { type DeviceFeature, type FeatureSupport, featureId } from './device/features.js'
+export type { AffectedDevice, HotResetInfo, HotResetOptions } from './device/hot-reset.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
 export {

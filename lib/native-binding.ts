@@ -16,6 +16,8 @@ export type NativeReason =
   | 'version'
   | 'invalid-argument'
   | 'busy'
+  | 'disconnected'
+  | 'timed-out'
 
 export interface NativeFailure {
   readonly failed: true
@@ -57,6 +59,16 @@ export interface NativeIrqInfo {
   readonly count: number
 }
 
+/** `id`: of its group, or, `byDeviceId`, in the iommufd. */
+export interface NativeHotResetInfo {
+  readonly byDeviceId: boolean
+  readonly devices: readonly {
+    readonly address: string
+    readonly id: number | null
+    readonly owned: boolean
+  }[]
+}
+
 export type RegisterWidth = 1 | 2 | 4 | 8
 
 /** A device handle. Control calls run in order on the device's own thread; reset and region access never wait behind them. */
@@ -69,6 +81,9 @@ export interface NativeDevice {
   regionInfo(index: number): Promise<Outcome<NativeRegionInfo>>
   irqInfo(index: number): Promise<Outcome<NativeIrqInfo>>
   reset(): Promise<Outcome<null>>
+  hotResetInfo(): Promise<Outcome<NativeHotResetInfo>>
+  /** `groups`: descriptors of groups that somebody else opened, borrowed until the promise settles. */
+  hotReset(groups: readonly number[]): Promise<Outcome<null>>
   /** Exactly one access of `width` bytes. */
   readRegister(index: number, offset: bigint, width: RegisterWidth): Promise<Outcome<bigint>>
   writeRegister(index: number, offset: bigint, width: RegisterWidth, value: bigint): Promise<Outcome<null>>
@@ -182,6 +197,10 @@ export interface NativeMapping {
   readonly size: number
   /** The same ArrayBuffer at each call, until close() detaches it. */
   buffer(): ArrayBuffer
+  /** One load, at once: a number, or a bigint for 8 bytes. */
+  read(offset: number, width: RegisterWidth): Outcome<number | bigint>
+  /** One store, at once. `value`: a bigint for 8 bytes. */
+  write(offset: number, width: RegisterWidth, value: number | bigint): Outcome<null>
   close(): Promise<null>
 }
 

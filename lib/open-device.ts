@@ -20,6 +20,11 @@ export interface OpenOptions {
    * arrived where that client sent them. Refused (`ERR_VFIO_SESSION_ENDED`) unless its driver counts the same.
    */
   readonly continueAt?: number
+  /**
+   * A UUID: what the holder of the physical function set (`Device.setVfToken`), for a virtual function whose physical function is bound to
+   * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
+   */
+  readonly vfToken?: string
   readonly signal?: AbortSignal
 }
 
@@ -35,7 +40,7 @@ export interface OpenOptions {
  *
  * @throws {VfioError} `ERR_VFIO_DEVICE_SPEC`, `ERR_VFIO_NO_SUCH_DEVICE`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_PERMISSION`,
  *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`, `ERR_VFIO_NOT_HANDED_OVER`,
- *   `ERR_VFIO_PEER_LOST`, `ERR_VFIO_SESSION_ENDED`
+ *   `ERR_VFIO_PEER_LOST`, `ERR_VFIO_SESSION_ENDED`, `ERR_VFIO_VF_TOKEN`
  * @throws {VfioSystemError} an ioctl failed
  */
 export async function openDevice(spec: string, options: OpenOptions = {}): Promise<MigratableDevice> {
@@ -71,6 +76,9 @@ async function openNative(
   spec: string,
   options: OpenOptions,
 ): Promise<{ native: NativeDevice; identity: DeviceIdentity }> {
+  if (options.vfToken !== undefined && parsed.kind !== 'kernel') {
+    throw new VfioError('ERR_VFIO_VF_TOKEN', `${spec} takes no VF token`, { device: spec })
+  }
   switch (parsed.kind) {
     case 'simulated': {
       const [{ openSimulated }, { parseSimulatedSpec }] = await Promise.all([

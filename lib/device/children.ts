@@ -14,6 +14,10 @@ export class Children {
     return child
   }
 
+  get all(): Iterable<Child> {
+    return this.#open
+  }
+
   delete(child: Child): void {
     this.#open.delete(child)
   }

@@ -7,11 +7,24 @@ import type {
   NativeV1Options,
   RegisterWidth,
 } from '../native-binding.js'
+import { AccessGate } from './access-gate.js'
 import { Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 import { DeviceSession } from './device-session.js'
-import { Region, type RegionInfo } from './region.js'
+import {
+  type DeviceFeature,
+  enterLowPower,
+  exitLowPower,
+  type FeatureSupport,
+  probeFeature,
+  probeFeatures,
+  setBusMaster,
+  setVfToken,
+} from './features.js'
+import { type HotResetInfo, type HotResetOptions, hotResetInfoFrom } from './hot-reset.js'
+import { Region, type RegionInfo, type RegionOwner } from './region.js'
+import { RegionMapping } from './region-mapping.js'
 
 /** `struct vfio_device_info`. */
 export interface DeviceInfo {
@@ -44,6 +57,7 @@ export interface DeviceIdentity {
 export type Companion = NativeCompanion
 
 const DEVICE_FLAGS_RESET = 1 << 0
+const DEVICE_FLAGS_PCI = 1 << 1
 
 /**
  * An open VFIO device. Its state lives exactly as long as somebody holds it open: real drivers reset at the first open and the last close.
@@ -56,11 +70,15 @@ export class Device implements AsyncDisposable {
   readonly #identity: DeviceIdentity
   readonly #children = new Children()
   #closing: Promise<void> | undefined
+  #regionOwner: Promise<RegionOwner> | undefined
+  /** @internal What may be touched, as far as it is known: whoever changes or learns the device's state tells it. */
+  readonly gate: AccessGate
 
   /** @internal Devices come from `openDevice`. */
   constructor(native: NativeDevice, identity: DeviceIdentity) {
     this.#native = native
     this.#identity = identity
+    this.gate = new AccessGate(identity.spec)
   }
 
   /** How the device was specified; names it in errors and reports. */
@@ -112,6 +130,24 @@ export class Device implements AsyncDisposable {
     return unwrap(await this.#open().regionInfo(index), this.spec)
   }
 
+  // What regions need to know of their device does not change, and is asked for once.
+  #owner(): Promise<RegionOwner> {
+    this.#regionOwner ??= this.info().then(
+      ({ flags }) => ({
+        spec: this.spec,
+        pci: (flags & DEVICE_FLAGS_PCI) !== 0,
+        children: this.#children,
+        gate: this.gate,
+        native: () => this.#open(),
+      }),
+      (error: unknown) => {
+        this.#regionOwner = undefined
+        throw error
+      },
+    )
+    return this.#regionOwner
+  }
+
   /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` when its size is 0 */
   async region(index: number): Promise<Region> {
     const info = await this.regionInfo(index)
@@ -120,7 +156,7 @@ export class Device implements AsyncDisposable {
         device: this.spec,
       })
     }
-    return new Region(this.spec, () => this.#open(), this.#children, info)
+    return new Region(await this.#owner(), info)
   }
 
   /** Every region that is not empty, in index order. */
@@ -129,9 +165,30 @@ export class Device implements AsyncDisposable {
     const found: Region[] = []
     for (let index = 0; index < regions; index++) {
       const info = await this.regionInfo(index)
-      if (info.size > 0n) found.push(new Region(this.spec, () => this.#open(), this.#children, info))
+      if (info.size > 0n) found.push(new Region(await this.#owner(), info))
     }
     return found
+  }
+
+  /**
+   * A region of the driver's own by its type capability: `VFIO_REGION_TYPE_*` and `VFIO_REGION_SUBTYPE_*`; for a vendor's type
+   * `VFIO_REGION_TYPE_PCI_VENDOR_TYPE` with the PCI vendor's number. `undefined` where the device has none. See also `region.kind`.
+   */
+  async regionByType(type: number, subtype: number): Promise<Region | undefined> {
+    const { regions } = await this.info()
+    for (let index = 0; index < regions; index++) {
+      const info = await this.regionInfo(index)
+      // VENDOR_TYPE is the sign bit: whoever writes 1 << 31 | id has a negative number.
+      if (info.size > 0n && info.type?.type === type >>> 0 && info.type.subtype === subtype) {
+        return new Region(await this.#owner(), info)
+      }
+    }
+    return undefined
+  }
+
+  /** How many mappings of its regions are open through this handle. */
+  get mappings(): number {
+    return [...this.#children.all].filter((child) => child instanceof RegionMapping).length
   }
 
   /** `VFIO_DEVICE_GET_IRQ_INFO`. */
@@ -146,6 +203,28 @@ export class Device implements AsyncDisposable {
    */
   async reset(): Promise<void> {
     unwrap(await this.#open().reset(), this.spec)
+    this.gate.wasReset()
+  }
+
+  /**
+   * `VFIO_DEVICE_GET_PCI_HOT_RESET_INFO`: what {@link hotReset} would reset. Kernel devices of vfio-pci and its relatives.
+   * @throws {VfioSystemError} `ENODEV`: neither the slot nor the bus of the device can be reset, as on a root bus; `ENOTTY`: another driver;
+   *   `EPERM`: a device there is in no IOMMU group
+   */
+  async hotResetInfo(): Promise<HotResetInfo> {
+    return hotResetInfoFrom(unwrap(await this.#open().hotResetInfo(), this.spec))
+  }
+
+  /**
+   * `VFIO_DEVICE_PCI_HOT_RESET`: resets the slot or bus of the device, and with it every function there. Each loses its state, its sessions
+   * end, and it is running afterwards: whoever holds another of them must read its state again. The process must hold them all, by their
+   * groups or in the same iommufd.
+   * @throws {VfioSystemError} as {@link hotResetInfo}; `EINVAL`: not all of them are held, or bound to VFIO (the message names them)
+   */
+  async hotReset(options: HotResetOptions = {}): Promise<void> {
+    const groups = (options.groups ?? []).map(({ descriptor }) => descriptor)
+    unwrap(await this.#open().hotReset(groups), this.spec)
+    this.gate.wasReset()
   }
 
   /** v2: the flags of `VFIO_DEVICE_FEATURE_MIGRATION`. ENOTTY: the driver has no migration. */
@@ -155,7 +234,10 @@ export class Device implements AsyncDisposable {
 
   /** v2: the number the device gives for its state (`VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE` GET). */
   async migrationState(): Promise<number> {
-    return unwrap(await this.#open().migrationState(), this.spec)
+    const { epoch } = this.gate
+    const state = unwrap(await this.#open().migrationState(), this.spec)
+    this.gate.note(state, epoch)
+    return state
   }
 
   /**
@@ -164,7 +246,10 @@ export class Device implements AsyncDisposable {
    * @returns the session that a data descriptor came for, or `undefined`
    */
   async setMigrationState(state: number): Promise<DeviceSession | undefined> {
+    const { epoch } = this.gate
+    this.gate.approach(state)
     const session = unwrap(await this.#open().setMigrationState(state), this.spec)
+    this.gate.note(state, epoch)
     return session === null
       ? undefined
       : this.#children.add(new DeviceSession(this.spec, session, this.#children))
@@ -193,6 +278,76 @@ export class Device implements AsyncDisposable {
    */
   async feature(flags: number, payload: Uint8Array = new Uint8Array()): Promise<Uint8Array> {
     return new Uint8Array(unwrap(await this.#open().feature(flags, payload), this.spec))
+  }
+
+  /** What the driver can do with a feature: `VFIO_DEVICE_FEATURE_PROBE`, which changes nothing. Any number, known here or not. */
+  probeFeature(id: number): Promise<FeatureSupport> {
+    return probeFeature((flags) => this.feature(flags), id)
+  }
+
+  /** Every feature that this library knows, whether the device has it or not. */
+  features(): Promise<DeviceFeature[]> {
+    return probeFeatures((flags) => this.feature(flags))
+  }
+
+  /**
+   * `VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY`: lets the host put the device to sleep. Calls and region accesses wake it for as long as they take
+   * and stay allowed; memory that is mapped would end the process when it is touched, so that there may be no mapping, and none is made,
+   * until {@link lowPowerExit}.
+   * @param options.wakeup an eventfd that is signalled when the device wakes, for whatever reason
+   *   (`VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP`); it is out of low power then, and {@link lowPowerExit} makes it known here
+   * @throws {VfioError} `ERR_VFIO_MAPPED`: close the mappings first
+   * @throws {VfioSystemError} `ENOTTY`: the driver has no such thing; `EINVAL`: it is in low power already, or no eventfd
+   */
+  async lowPowerEntry(
+    options: { readonly wakeup?: number | { readonly descriptor: number } } = {},
+  ): Promise<void> {
+    const open = this.mappings
+    if (open > 0) {
+      throw new VfioError(
+        'ERR_VFIO_MAPPED',
+        `${open} of the mappings of ${this.spec} would be fatal to touch in low power: close them first`,
+        { device: this.spec },
+      )
+    }
+    const { wakeup } = options
+    const before = this.gate.lowPower
+    // From here on, so that no mapping slips in while the kernel is at it.
+    this.gate.lowPower = true
+    try {
+      await enterLowPower(
+        (flags, payload) => this.feature(flags, payload),
+        typeof wakeup === 'object' ? wakeup.descriptor : wakeup,
+      )
+    } catch (error) {
+      this.gate.lowPower = before
+      throw error
+    }
+  }
+
+  /** `VFIO_DEVICE_FEATURE_LOW_POWER_EXIT`. No error when the device was not in low power. */
+  async lowPowerExit(): Promise<void> {
+    await exitLowPower((flags, payload) => this.feature(flags, payload))
+    this.gate.lowPower = false
+  }
+
+  /**
+   * `VFIO_DEVICE_FEATURE_BUS_MASTER`: whether the device may start DMA. In Linux 6.12 CDX devices have it; on PCI devices, which answer
+   * ENOTTY, it is a bit of the command register (`PciConfig.setCommand`).
+   */
+  setBusMaster(enabled: boolean): Promise<void> {
+    return setBusMaster((flags, payload) => this.feature(flags, payload), enabled)
+  }
+
+  /**
+   * `VFIO_DEVICE_FEATURE_PCI_VF_TOKEN`, on a physical function: the secret that whoever opens one of its virtual functions must show
+   * (`openDevice(..., { vfToken })`). Tokens cannot be read back.
+   * @param token a UUID
+   * @throws {VfioError} `ERR_VFIO_VF_TOKEN`: not a UUID
+   * @throws {VfioSystemError} `ENOTTY`: not a physical function, or vfio-pci was loaded without `enable_sriov`
+   */
+  setVfToken(token: string): Promise<void> {
+    return setVfToken((flags, payload) => this.feature(flags, payload), token, this.spec)
   }
 
   /** v1: save rounds over the migration region. */

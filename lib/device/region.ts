@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { unwrap, VfioError } from '../errors/index.js'
 import type { NativeDevice, NativeRegionInfo, RegisterWidth } from '../native-binding.js'
+import type { AccessGate, AccessOptions } from './access-gate.js'
 import type { Children } from './children.js'
+import { regionCapabilityName, regionKind } from './region-kind.js'
 import { RegionMapping } from './region-mapping.js'
 
 /** `struct vfio_region_info` and what its capability chain said, checked. Sizes and offsets in bytes. */
@@ -13,23 +15,53 @@ const REGION_WRITE = 1 << 1
 /** The most one read() returns: what it returns is one piece of fresh memory. */
 const MAX_READ = 1 << 30
 
-/** A region of a device: a BAR, config space, the migration region. */
+/** What a region needs of the device it belongs to. */
+export interface RegionOwner {
+  /** Names the device in errors. */
+  readonly spec: string
+  readonly pci: boolean
+  readonly children: Children
+  readonly gate: AccessGate
+  /** Throws once the device is closed. */
+  native(): NativeDevice
+}
+
+/**
+ * A region of a device: a BAR, the ROM, config space, VGA's legacy ranges, or one of the driver's own, such as the migration region.
+ *
+ * The BARs, the ROM and VGA must be left alone while the device is in `stop`, `stop-copy`, `resuming` or `error`. Every call below refuses
+ * that (`ERR_VFIO_REGION_FORBIDDEN`) unless it is forced. What it goes by is what this handle has last seen or asked for: it costs no
+ * question to the device, and does not see what another holder of the device did. Config space and the driver's own regions are never
+ * refused.
+ */
 export class Region {
-  readonly #device: string
-  readonly #native: () => NativeDevice
-  readonly #siblings: Children
+  readonly #owner: RegionOwner
   readonly info: RegionInfo
 
   /** @internal Regions come from `device.region()`. */
-  constructor(device: string, native: () => NativeDevice, siblings: Children, info: RegionInfo) {
-    this.#device = device
-    this.#siblings = siblings
-    this.#native = native
+  constructor(owner: RegionOwner, info: RegionInfo) {
+    this.#owner = owner
     this.info = info
   }
 
   get index(): number {
     return this.info.index
+  }
+
+  /**
+   * What it is: `bar0` to `bar5`, `rom`, `config`, `vga`; by its type capability `migration`, `intel-igd-opregion`, `gfx-edid`, ...,
+   * `vendor-8086-9` or `type-5-1` for a type that `<linux/vfio.h>` does not name; else `region-N`.
+   *
+   * The ROM needs its enable bit in config space no more than any other region: vfio-pci switches the decoder on for each read. A ROM that
+   * the host has shadowed is read from there.
+   */
+  get kind(): string {
+    return regionKind(this.info, this.#owner.pci)
+  }
+
+  /** What its capability chain holds: `sparse-mmap`, `type`, `msix-mappable`, ... or `unknown-N`. */
+  get capabilities(): readonly string[] {
+    return this.info.capabilities.map(regionCapabilityName)
   }
 
   /** In bytes. */
@@ -45,52 +77,83 @@ export class Region {
     return (this.info.flags & REGION_WRITE) !== 0
   }
 
-  /** Reads a register: exactly one access of `width` bytes reaches the device. `offset` in bytes, a multiple of `width`. */
-  async readRegister(offset: number | bigint, width: 1 | 2 | 4): Promise<number>
-  async readRegister(offset: number | bigint, width: 8): Promise<bigint>
-  async readRegister(offset: number | bigint, width: RegisterWidth): Promise<number | bigint> {
+  /**
+   * Reads a register: exactly one access of `width` bytes reaches the device. `offset` in bytes, a multiple of `width`.
+   * @throws {VfioError} `ERR_VFIO_REGION_FORBIDDEN`; `ERR_VFIO_NO_SUCH_REGION` outside of the region
+   */
+  async readRegister(offset: number | bigint, width: 1 | 2 | 4, options?: AccessOptions): Promise<number>
+  async readRegister(offset: number | bigint, width: 8, options?: AccessOptions): Promise<bigint>
+  async readRegister(
+    offset: number | bigint,
+    width: RegisterWidth,
+    options?: AccessOptions,
+  ): Promise<number | bigint> {
     const at = this.#checked(offset, width, width)
-    const value = unwrap(await this.#native().readRegister(this.index, at, width), this.#device)
+    this.#owner.gate.check(this.index, options)
+    const value = unwrap(await this.#owner.native().readRegister(this.index, at, width), this.#owner.spec)
     return width === 8 ? value : Number(value)
   }
 
-  /** Writes a register: exactly one access of `width` bytes. */
-  async writeRegister(offset: number | bigint, width: RegisterWidth, value: number | bigint): Promise<void> {
+  /** Writes a register: exactly one access of `width` bytes. @throws {VfioError} as {@link readRegister} */
+  async writeRegister(
+    offset: number | bigint,
+    width: RegisterWidth,
+    value: number | bigint,
+    options?: AccessOptions,
+  ): Promise<void> {
     const at = this.#checked(offset, width, width)
     const wide = BigInt(value)
     if (wide < 0n || wide >= 1n << BigInt(8 * width)) {
       throw new RangeError(`${value} does not fit a register of ${width} bytes`)
     }
-    unwrap(await this.#native().writeRegister(this.index, at, width, wide), this.#device)
+    this.#owner.gate.check(this.index, options)
+    unwrap(await this.#owner.native().writeRegister(this.index, at, width, wide), this.#owner.spec)
   }
 
-  /** Reads `length` bytes (at most 1 GiB) into fresh memory. Bulk: the kernel chooses the width of the accesses. */
-  async read(offset: number | bigint, length: number): Promise<Uint8Array<ArrayBuffer>> {
+  /**
+   * Reads `length` bytes (at most 1 GiB) into fresh memory. Bulk: the kernel chooses the width of the accesses.
+   * @throws {VfioError} as {@link readRegister}
+   */
+  async read(
+    offset: number | bigint,
+    length: number,
+    options?: AccessOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     if (!Number.isInteger(length) || length < 0 || length > MAX_READ) {
       throw new RangeError(`a read is of 0 to ${MAX_READ} bytes, not ${length}`)
     }
     const at = this.#checked(offset, length, 1)
-    return new Uint8Array(unwrap(await this.#native().readRegion(this.index, at, length), this.#device))
+    this.#owner.gate.check(this.index, options)
+    return new Uint8Array(
+      unwrap(await this.#owner.native().readRegion(this.index, at, length), this.#owner.spec),
+    )
   }
 
-  /** Writes all of `data`, which must not change before the promise settles. */
-  async write(offset: number | bigint, data: Uint8Array): Promise<void> {
+  /** Writes all of `data`, which must not change before the promise settles. @throws {VfioError} as {@link readRegister} */
+  async write(offset: number | bigint, data: Uint8Array, options?: AccessOptions): Promise<void> {
     const at = this.#checked(offset, data.byteLength, 1)
-    unwrap(await this.#native().writeRegion(this.index, at, data), this.#device)
+    this.#owner.gate.check(this.index, options)
+    unwrap(await this.#owner.native().writeRegion(this.index, at, data), this.#owner.spec)
   }
 
   /**
    * Maps part of a mappable area. `offset` must be page-aligned and the whole stretch inside one area of `info.mappable`.
-   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED` when it is not mappable
+   *
+   * A mapping outlives a change of the device's state. Its own accessors are refused then as those of the region, but nothing can stop
+   * whoever uses the buffer of a mapping that was made before.
+   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED` when it is not mappable; `ERR_VFIO_REGION_FORBIDDEN`, in low power also if forced
    */
   async map(
     offset: number | bigint,
     length: number | bigint,
     protection: 'read' | 'write' | 'read-write' = 'read-write',
+    options?: AccessOptions,
   ): Promise<RegionMapping> {
     const at = this.#checked(offset, length, 1)
-    const mapping = unwrap(await this.#native().map(this.index, at, BigInt(length), protection), this.#device)
-    return this.#siblings.add(new RegionMapping(mapping, this.#siblings))
+    const { gate, spec, children } = this.#owner
+    gate.checkMap(this.index, options)
+    const mapping = unwrap(await this.#owner.native().map(this.index, at, BigInt(length), protection), spec)
+    return children.add(new RegionMapping(mapping, this.index, this.#owner))
   }
 
   #checked(offset: number | bigint, length: number | bigint, alignment: number): bigint {
@@ -101,7 +164,7 @@ export class Region {
       throw new VfioError(
         'ERR_VFIO_NO_SUCH_REGION',
         `${length} bytes at ${at} lie outside region ${this.index} of ${this.size} bytes`,
-        { device: this.#device },
+        { device: this.#owner.spec },
       )
     }
     if (at % BigInt(alignment) !== 0n)

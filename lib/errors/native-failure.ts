@@ -16,6 +16,8 @@ const codes: Readonly<Record<Exclude<NativeReason, 'system' | 'cancelled'>, Erro
   version: 'ERR_VFIO_STREAM_VERSION',
   'invalid-argument': 'ERR_VFIO_MALFORMED',
   busy: 'ERR_VFIO_BUSY',
+  disconnected: 'ERR_VFIO_PEER_LOST',
+  'timed-out': 'ERR_VFIO_PEER_TIMEOUT',
 }
 
 export function isFailure(outcome: unknown): outcome is NativeFailure {

@@ -38,7 +38,7 @@ export class DescriptorSocket implements AsyncDisposable {
     this.#native = native
   }
 
-  /** @throws {VfioError} `ERR_VFIO_PEER_LOST`: nobody listens at `path`; `ERR_VFIO_PERMISSION` */
+  /** @throws {VfioError} `ERR_VFIO_PEER_LOST`: nobody listens at `path`; `ERR_VFIO_PEER_TIMEOUT`, `ERR_VFIO_PERMISSION` */
   static async connect(path: string, options: SocketOptions = {}): Promise<DescriptorSocket> {
     const connected = await binding().connectSocket(path, options.timeout ?? NONE)
     if (!isFailure(connected)) return new DescriptorSocket(connected)
@@ -46,11 +46,12 @@ export class DescriptorSocket implements AsyncDisposable {
     switch (cause.code) {
       case 'ENOENT':
       case 'ECONNREFUSED':
-      case 'ETIMEDOUT':
       case 'EPROTOTYPE':
         throw new VfioError('ERR_VFIO_PEER_LOST', `nobody who takes or lends devices answers at ${path}`, {
           cause,
         })
+      case 'ETIMEDOUT':
+        throw new VfioError('ERR_VFIO_PEER_TIMEOUT', `whoever listens at ${path} takes no connection`, { cause })
       case 'EACCES':
         throw new VfioError('ERR_VFIO_PERMISSION', `no permission to connect to ${path}`, { cause })
       default:
@@ -69,7 +70,7 @@ export class DescriptorSocket implements AsyncDisposable {
 
   /**
    * Sends one message. The descriptors are duplicated before this returns, so they may be closed at once.
-   * @throws {VfioError} `ERR_VFIO_PEER_LOST`: the other side has closed, or does not read in time
+   * @throws {VfioError} `ERR_VFIO_PEER_LOST`: the other side has closed; `ERR_VFIO_PEER_TIMEOUT`: it does not read
    */
   async send(bytes: Uint8Array, fds: readonly number[] = [], options: SocketOptions = {}): Promise<void> {
     checked(await this.#native.send(bytes, fds, options.timeout ?? NONE))
@@ -78,7 +79,7 @@ export class DescriptorSocket implements AsyncDisposable {
   /**
    * The next message; `undefined` when the other side has closed. Every descriptor that came is close-on-exec.
    * @throws {VfioError} `ERR_VFIO_MALFORMED`: larger than the limits, or not all of its descriptors arrived (those that did are
-   *   closed); `ERR_VFIO_PEER_LOST`: nothing came in time
+   *   closed); `ERR_VFIO_PEER_TIMEOUT`: nothing came in time
    */
   async receive(options: SocketOptions = {}): Promise<DescriptorMessage | undefined> {
     const received = checked(await this.#native.receive(options.timeout ?? NONE))
@@ -140,6 +141,8 @@ function checked<T>(outcome: Outcome<T>): T {
 function failureOf(failure: NativeFailure): VfioError {
   const cause = errorFrom(failure)
   if (cause instanceof VfioAbortError || !LOST.has(cause.code)) return cause
-  const what = cause.code === 'ETIMEDOUT' ? 'does not answer' : 'is gone'
-  return new VfioError('ERR_VFIO_PEER_LOST', `the process at the other end of the socket ${what}`, { cause })
+  const other = 'the process at the other end of the socket'
+  return cause.code === 'ETIMEDOUT'
+    ? new VfioError('ERR_VFIO_PEER_TIMEOUT', `${other} does not answer`, { cause })
+    : new VfioError('ERR_VFIO_PEER_LOST', `${other} is gone`, { cause })
 }

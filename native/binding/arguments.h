@@ -6,6 +6,7 @@
 #include <napi.h>
 
 #include <string>
+#include <vector>
 
 namespace vfm::binding {
 
@@ -52,6 +53,18 @@ class Arguments {
   Napi::Object object(size_t index) {
     if (!info_[index].IsObject()) return bad<Napi::Object>(index, "an object");
     return info_[index].As<Napi::Object>();
+  }
+
+  std::vector<int> integers(size_t index) {
+    if (!info_[index].IsArray()) return bad<std::vector<int>>(index, "an array");
+    const Napi::Array array = info_[index].As<Napi::Array>();
+    std::vector<int> values;
+    for (uint32_t i = 0; i < array.Length(); ++i) {
+      const Napi::Value value = array.Get(i);
+      if (!value.IsNumber()) return bad<std::vector<int>>(index, "an array of numbers");
+      values.push_back(value.As<Napi::Number>().Int32Value());
+    }
+    return values;
   }
 
   // Once false, a TypeError is pending and the call must return.

@@ -24,6 +24,8 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::regionInfo>("regionInfo"),
                       InstanceMethod<&DeviceHandle::irqInfo>("irqInfo"),
                       InstanceMethod<&DeviceHandle::reset>("reset"),
+                      InstanceMethod<&DeviceHandle::hotResetInfo>("hotResetInfo"),
+                      InstanceMethod<&DeviceHandle::hotReset>("hotReset"),
                       InstanceMethod<&DeviceHandle::readRegister>("readRegister"),
                       InstanceMethod<&DeviceHandle::writeRegister>("writeRegister"),
                       InstanceMethod<&DeviceHandle::readRegion>("readRegion"),
@@ -87,7 +89,7 @@ Napi::Value DeviceHandle::companions(const Napi::CallbackInfo& info) {
 
 Napi::Value DeviceHandle::deviceInfo(const Napi::CallbackInfo& info) {
   return call<DeviceInfo>(
-      info.Env(), control_, "VFIO_DEVICE_GET_INFO", [](Device& device) { return device.info(); },
+      info.Env(), access_, "VFIO_DEVICE_GET_INFO", [](Device& device) { return device.info(); },
       [](Napi::Env env, const DeviceInfo& value) -> Napi::Value { return toObject(env, value); });
 }
 
@@ -116,6 +118,27 @@ Napi::Value DeviceHandle::reset(const Napi::CallbackInfo& info) {
       info.Env(), urgent_, "VFIO_DEVICE_RESET",
       [](Device& device) -> Result<std::nullptr_t> {
         Status done = device.reset();
+        if (!done) return std::move(done).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
+}
+
+Napi::Value DeviceHandle::hotResetInfo(const Napi::CallbackInfo& info) {
+  return call<HotResetInfo>(
+      info.Env(), access_, "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO",
+      [](Device& device) { return device.hotResetInfo(); },
+      [](Napi::Env env, const HotResetInfo& value) -> Napi::Value { return toObject(env, value); });
+}
+
+Napi::Value DeviceHandle::hotReset(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::vector<int> groups = arguments.integers(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  return call<std::nullptr_t>(
+      info.Env(), urgent_, "VFIO_DEVICE_PCI_HOT_RESET",
+      [groups = std::move(groups)](Device& device) -> Result<std::nullptr_t> {
+        Status done = device.hotReset(groups);
         if (!done) return std::move(done).failure();
         return nullptr;
       },
@@ -218,8 +241,8 @@ Napi::Value DeviceHandle::map(const Napi::CallbackInfo& info) {
         }
         return mapping;
       },
-      [](Napi::Env env, std::shared_ptr<Mapping> mapping) -> Napi::Value {
-        return make<MappingHandle>(env, {std::move(mapping)});
+      [asked](Napi::Env env, std::shared_ptr<Mapping> mapping) -> Napi::Value {
+        return make<MappingHandle>(env, {std::move(mapping), asked});
       });
 }
 

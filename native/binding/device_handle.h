@@ -26,6 +26,8 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value regionInfo(const Napi::CallbackInfo& info);
   Napi::Value irqInfo(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value hotResetInfo(const Napi::CallbackInfo& info);
+  Napi::Value hotReset(const Napi::CallbackInfo& info);
   Napi::Value readRegister(const Napi::CallbackInfo& info);
   Napi::Value writeRegister(const Napi::CallbackInfo& info);
   Napi::Value readRegion(const Napi::CallbackInfo& info);

@@ -48,4 +48,20 @@ Napi::Object toObject(Napi::Env env, const IrqInfo& info) {
   return object;
 }
 
+Napi::Object toObject(Napi::Env env, const HotResetInfo& info) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("byDeviceId", info.byDeviceId);
+  Napi::Array devices = Napi::Array::New(env, info.devices.size());
+  for (uint32_t i = 0; i < info.devices.size(); ++i) {
+    Napi::Object device = Napi::Object::New(env);
+    device.Set("address", info.devices[i].address());
+    device.Set("id",
+               info.devices[i].id ? Napi::Value(Napi::Number::New(env, *info.devices[i].id)) : env.Null());
+    device.Set("owned", info.devices[i].owned);
+    devices.Set(i, device);
+  }
+  object.Set("devices", devices);
+  return object;
+}
+
 }  // namespace vfm::binding

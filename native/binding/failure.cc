@@ -30,6 +30,10 @@ const char* nameOf(Reason reason) {
       return "invalid-argument";
     case Reason::kBusy:
       return "busy";
+    case Reason::kDisconnected:
+      return "disconnected";
+    case Reason::kTimedOut:
+      return "timed-out";
   }
   return "malformed";
 }

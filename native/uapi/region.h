@@ -69,10 +69,24 @@ static_assert(offsetof(VfioRegionInfoCapType, subtype) == 12);
 
 // The MSI-X table may be mapped with the rest of its BAR. No payload.
 inline constexpr uint32_t kVfioRegionInfoCapMsixMappable = 3;
+// POWER9 only, gone since 5.13.
+inline constexpr uint32_t kVfioRegionInfoCapNvlink2Ssatgt = 4;
+inline constexpr uint32_t kVfioRegionInfoCapNvlink2Lnkspd = 5;
 
 inline constexpr uint32_t kVfioRegionTypePciVendorType = 1u << 31;
 inline constexpr uint32_t kVfioRegionTypePciVendorMask = 0xffff;
+// Subtypes under Intel's vendor type (PCI_VENDOR_TYPE | 0x8086).
+inline constexpr uint32_t kVfioRegionSubtypeIntelIgdOpregion = 1;
+inline constexpr uint32_t kVfioRegionSubtypeIntelIgdHostCfg = 2;
+inline constexpr uint32_t kVfioRegionSubtypeIntelIgdLpcCfg = 3;
+// Under NVIDIA's (PCI_VENDOR_TYPE | 0x10de) and IBM's (| 0x1014): POWER9 only, gone since 5.13.
+inline constexpr uint32_t kVfioRegionSubtypeNvidiaNvlink2Ram = 1;
+inline constexpr uint32_t kVfioRegionSubtypeIbmNvlink2Atsd = 1;
 inline constexpr uint32_t kVfioRegionTypeGfx = 1;
+inline constexpr uint32_t kVfioRegionSubtypeGfxEdid = 1;
 inline constexpr uint32_t kVfioRegionTypeCcw = 2;
+inline constexpr uint32_t kVfioRegionSubtypeCcwAsyncCmd = 1;
+inline constexpr uint32_t kVfioRegionSubtypeCcwSchib = 2;
+inline constexpr uint32_t kVfioRegionSubtypeCcwCrw = 3;
 
 }  // namespace vfm::uapi

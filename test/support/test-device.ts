@@ -49,8 +49,9 @@ export class TestDevice {
     await this.#registers.writeRegister(registers.command, 4, FILL)
   }
 
-  step(): Promise<void> {
-    return this.#registers.writeRegister(registers.command, 4, STEP)
+  /** `force`: although the library knows that the device must be left alone. */
+  step(options: { readonly force?: boolean } = {}): Promise<void> {
+    return this.#registers.writeRegister(registers.command, 4, STEP, options)
   }
 
   steps(): Promise<bigint> {

@@ -26,7 +26,7 @@ export class V1Protocol implements Protocol {
   constructor(device: Device, region: Region) {
     this.#device = device
     this.#region = region
-    this.#registers = new V1Registers(region)
+    this.#registers = new V1Registers(region, device.gate)
     this.capabilities = { preCopy: true, p2p: false, flags: 0n, dataSection: dataSectionOf(region.info) }
   }
 

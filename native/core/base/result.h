@@ -24,7 +24,10 @@ enum class Reason {
   kCorrupt,          // a stream whose integrity check failed
   kVersion,          // a stream of a format version this reader does not know
   kInvalidArgument,  // a caller's argument out of range (the binding checks first; this is the second line)
-  kBusy              // one call at a time, and one is in progress
+  kBusy,             // one call at a time, and one is in progress
+  kDisconnected,     // the process at the other end of a device's connection has gone, or the connection was
+                     // given up
+  kTimedOut          // that process did not answer in time
 };
 
 struct Failure {

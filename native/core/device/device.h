@@ -12,6 +12,8 @@
 
 #include "core/base/result.h"
 #include "core/base/span.h"
+#include "core/base/unique_fd.h"
+#include "core/device/hot_reset.h"
 #include "core/device/info.h"
 #include "core/device/irqs.h"
 #include "core/device/mapping.h"
@@ -31,6 +33,12 @@ struct Companion {
   enum class Kind : uint8_t { kGroup, kContainer, kIommufd };
   Kind kind;
   int descriptor;  // borrowed
+};
+
+// What another process needs to map a region itself.
+struct RegionDescriptor {
+  UniqueFd fd;          // a duplicate
+  uint64_t offset = 0;  // of the region's first byte in it
 };
 
 class Device {
@@ -53,6 +61,13 @@ class Device {
   // VFIO_DEVICE_RESET. Leads to running, ends every session, loses the device's state.
   virtual Status reset() = 0;
 
+  // What a reset of the device's slot or bus would reset, and that reset. It leads each of them to where
+  // reset() leads this one. `groups`: borrowed descriptors of IOMMU groups that somebody else opened.
+  virtual Result<HotResetInfo> hotResetInfo() {
+    return lacks("VFIO_DEVICE_GET_PCI_HOT_RESET_INFO").failure();
+  }
+  virtual Status hotReset(const std::vector<int>& /*groups*/) { return lacks("VFIO_DEVICE_PCI_HOT_RESET"); }
+
   // One access (one pread or pwrite): a span of 1, 2, 4 or 8 bytes reaches the device as one access of that
   // width. May be short; the count says. Bulk callers loop, register callers take a short count as
   // Reason::kShortTransfer.
@@ -61,6 +76,13 @@ class Device {
 
   // `area` must lie in one of the region's mappable areas and begin on a page.
   virtual Result<std::shared_ptr<Mapping>> map(uint32_t index, Area area, Protection protection) = 0;
+
+  // A descriptor that shows the region's mappable areas and gives its holder no other power over the device:
+  // so never a kernel device's own, which takes ioctls. Reason::kUnsupported: there is none, or nothing of
+  // the region is mappable.
+  virtual Result<RegionDescriptor> regionDescriptor(uint32_t /*index*/) {
+    return lacks("descriptor of a region").failure();
+  }
 
   // v2. States and flags are the uAPI's numbers (native/uapi). ENOTTY: the driver has no migration.
   virtual Result<uint64_t> migrationFlags() = 0;

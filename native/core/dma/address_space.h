@@ -27,9 +27,16 @@ struct AddressSpaceInfo {
   uint64_t largestDirtyBitmap = 0;   // bytes in one report; 0: no limit known
 };
 
+class AddressTable;
+
 class AddressSpace {
  public:
   virtual ~AddressSpace() = default;
+
+  // Equal for address spaces of one backend, which by it tells its own from others when a device is attached.
+  virtual const void* backend() const { return nullptr; }
+  // Itself, where it is a table that a device's client can follow; null where a kernel enforces it.
+  virtual AddressTable* table() { return nullptr; }
 
   virtual Result<AddressSpaceInfo> info() = 0;
 

@@ -22,7 +22,8 @@ class DmaMemory {
  public:
   // A memfd of its own, zeroed, sealed against shrinking and growing. `size` is rounded up to whole pages.
   static Result<std::shared_ptr<DmaMemory>> allocate(uint64_t size, const DmaMemoryOptions& options);
-  // `length` bytes of somebody's file at `offset` (both whole pages). The descriptor is duplicated.
+  // `length` bytes of somebody's file at `offset` (both whole pages of it). The descriptor is duplicated.
+  // Reason::kInvalidArgument: no file, not whole pages, or beyond the file's end.
   static Result<std::shared_ptr<DmaMemory>> ofDescriptor(int fd, uint64_t offset, uint64_t length);
   ~DmaMemory();
   DmaMemory(const DmaMemory&) = delete;
@@ -36,9 +37,23 @@ class DmaMemory {
   // False where somebody else can shrink the file: an access could raise SIGBUS, so it never becomes an
   // ArrayBuffer and is read and written through the descriptor.
   bool trusted() const { return trusted_; }
+  // False for a descriptor opened for reading or sealed against writing: devices may only read it.
+  bool writable() const { return writable_; }
+
+  // What a device's access does, without the danger of one: a page that is gone answers EFAULT. 0 or a
+  // positive errno; the range must lie inside.
+  int read(uint64_t offset, Bytes into) const;
+  int write(uint64_t offset, ConstBytes from);
 
  private:
-  DmaMemory(UniqueFd fd, uint64_t offset, uint64_t pageSize, uint8_t* data, size_t size, bool trusted);
+  struct Origin {
+    uint64_t offset = 0;
+    uint64_t pageSize = 0;
+    bool trusted = false;
+    bool writable = false;
+  };
+  DmaMemory(UniqueFd fd, const Origin& origin, uint8_t* data, size_t size);
+  static Result<std::shared_ptr<DmaMemory>> mapped(UniqueFd fd, const Origin& origin, uint64_t size);
 
   UniqueFd fd_;
   uint64_t offset_;
@@ -46,6 +61,7 @@ class DmaMemory {
   uint8_t* data_;
   size_t size_;
   bool trusted_;
+  bool writable_;
 };
 
 // A part of it. The share keeps the memory for as long as it is mapped somewhere.

@@ -5,9 +5,15 @@
 
 #include <string>
 
+#include "core/kernel/type1.h"
 #include "uapi/container.h"
 
 namespace vfm::kernel {
+
+Container::Container(Sys& sys, Descriptor fd)
+    : sys_(sys), type1_(std::make_unique<Type1>(sys, *this)), fd_(std::move(fd)) {}
+
+Container::~Container() = default;
 
 Result<std::shared_ptr<Container>> Container::open(Sys& sys) {
   constexpr const char* kPath = "/dev/vfio/vfio";
@@ -90,8 +96,12 @@ void Container::groupAttached() {
 }
 
 void Container::groupDetached() {
-  std::lock_guard lock(mutex_);
-  if (groups_ > 0 && --groups_ == 0) iommu_.reset();
+  {
+    std::lock_guard lock(mutex_);
+    if (groups_ == 0 || --groups_ > 0) return;
+    iommu_.reset();
+  }
+  type1_->forget();
 }
 
 }  // namespace vfm::kernel

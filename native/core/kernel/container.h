@@ -12,6 +12,8 @@
 
 namespace vfm::kernel {
 
+class Type1;
+
 // Whether devices without any IOMMU behind them may be used. Such a device can write all of the machine's
 // memory.
 enum class NoIommu : uint8_t { kRefuse, kAllow };
@@ -25,7 +27,8 @@ class Container {
   // Over a descriptor of /dev/vfio/vfio that somebody else opened, with the IOMMU that is set in it.
   static Result<std::shared_ptr<Container>> over(Sys& sys, Descriptor fd, std::optional<uint32_t> iommu);
 
-  Container(Sys& sys, Descriptor fd) : sys_(sys), fd_(std::move(fd)) {}
+  Container(Sys& sys, Descriptor fd);
+  ~Container();
   Container(const Container&) = delete;
   Container& operator=(const Container&) = delete;
 
@@ -48,6 +51,9 @@ class Container {
   // The IOMMU type that is set; none before the first attached group and again after the last.
   std::optional<uint32_t> iommu() const;
 
+  // What is mapped in it. Lives as long as the container: see Type1::of().
+  Type1& type1() { return *type1_; }
+
  private:
   friend class Group;
   void groupAttached();
@@ -56,6 +62,7 @@ class Container {
   Status setIommuLocked(uint32_t type);
 
   Sys& sys_;
+  std::unique_ptr<Type1> type1_;  // before fd_: memory is let go after the kernel has let go of it
   Descriptor fd_;
   mutable std::mutex mutex_;
   std::optional<uint32_t> iommu_;

@@ -29,9 +29,11 @@ Result<DescriptorIdentity> identifyNode(Sys& sys, dev_t number) {
   const std::string type = lastPart(*subsystem);
   if (type != "vfio-dev" && type != "vfio" && type != "misc") return DescriptorIdentity{};
   auto device = readLink(sys, node);  // ".../devices/virtual/misc/vfio"
+  if (type == "vfio-dev") {
+    return DescriptorIdentity{DescriptorKind::kDeviceNode, device ? lastPart(*device) : std::string()};
+  }
   if (!device) return std::move(device).failure();
   std::string name = lastPart(*device);
-  if (type == "vfio-dev") return DescriptorIdentity{DescriptorKind::kDeviceNode, std::move(name)};
   if (type == "vfio") return DescriptorIdentity{DescriptorKind::kGroup, std::move(name)};
   if (name == "vfio") return DescriptorIdentity{DescriptorKind::kContainer, std::move(name)};
   if (name == "iommu") return DescriptorIdentity{DescriptorKind::kIommufd, std::move(name)};

@@ -8,6 +8,7 @@
 
 #include "core/base/result.h"
 #include "core/base/span.h"
+#include "core/kernel/cdev.h"
 #include "core/kernel/group.h"
 #include "core/kernel/sys.h"
 
@@ -18,10 +19,22 @@ class DeviceHandle {
   // `group` is null for a descriptor that came from elsewhere (whoever opened it holds its group).
   DeviceHandle(Sys& sys, std::shared_ptr<Group> group, Descriptor fd)
       : sys_(sys), group_(std::move(group)), fd_(std::move(fd)) {}
+  // A device node, bound.
+  DeviceHandle(Sys& sys, Descriptor fd, std::shared_ptr<CdevBinding> binding)
+      : sys_(sys), binding_(std::move(binding)), fd_(std::move(fd)) {}
 
   Sys& sys() const { return sys_; }
   int fd() const { return fd_.get(); }
   const std::shared_ptr<Group>& group() const { return group_; }
+  // Null for a device that was opened through its group, or by somebody else.
+  const std::shared_ptr<CdevBinding>& binding() const { return binding_; }
+
+  // What must stay for as long as the kernel has the device open: whoever else keeps it open (a mapping does)
+  // keeps this.
+  std::shared_ptr<const void> keeper() const {
+    if (binding_) return binding_;
+    return group_;
+  }
 
   // VFIO_DEVICE_FEATURE. `payload` is replaced by the kernel's answer on success and left alone on failure.
   Status feature(uint32_t flags, Bytes payload, const char* operation) const;
@@ -36,7 +49,9 @@ class DeviceHandle {
  private:
   Sys& sys_;
   mutable std::mutex stateChange_;
-  std::shared_ptr<Group> group_;  // before fd_: device, then group, then container are closed
+  // Before fd_: the device is closed, then its group and container, or its page table, IOAS and iommufd.
+  std::shared_ptr<Group> group_;
+  std::shared_ptr<CdevBinding> binding_;
   Descriptor fd_;
 };
 

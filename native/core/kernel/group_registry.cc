@@ -11,6 +11,12 @@ GroupRegistry& GroupRegistry::instance() {
   return registry;
 }
 
+std::shared_ptr<Group> GroupRegistry::find(Sys& sys, const std::string& path) {
+  std::lock_guard lock(mutex_);
+  auto found = groups_.find(Key{&sys, path});
+  return found == groups_.end() ? nullptr : found->second.lock();
+}
+
 std::shared_ptr<Group> GroupRegistry::remember(const Key& key, std::unique_ptr<Group> group) {
   std::shared_ptr<Group> shared(group.release(), [this, key](Group* last) { forget(key, last); });
   groups_[key] = shared;

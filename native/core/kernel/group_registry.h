@@ -42,6 +42,9 @@ class GroupRegistry {
     return remember(key, std::move(opened).value());
   }
 
+  // The open group of that path, or null.
+  std::shared_ptr<Group> find(Sys& sys, const std::string& path);
+
  private:
   using Key = std::pair<const Sys*, std::string>;
 

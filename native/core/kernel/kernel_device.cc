@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "core/kernel/capability_chain.h"
+#include "core/kernel/feature_name.h"
+#include "core/kernel/hot_reset.h"
 #include "core/kernel/kernel_mapping.h"
 #include "uapi/device.h"
 #include "uapi/irq.h"
@@ -29,6 +31,9 @@ std::vector<Companion> KernelDevice::companions() const {
     if (auto container = group->container()) {
       companions.push_back({Companion::Kind::kContainer, container->descriptor()});
     }
+  }
+  if (const auto& binding = handle_->binding()) {
+    companions.push_back({Companion::Kind::kIommufd, binding->iommufd()->descriptor()});
   }
   return companions;
 }
@@ -108,6 +113,10 @@ Status KernelDevice::reset() {
   return Status::success();
 }
 
+Result<HotResetInfo> KernelDevice::hotResetInfo() { return kernel::hotResetInfo(*handle_); }
+
+Status KernelDevice::hotReset(const std::vector<int>& groups) { return kernel::hotReset(*handle_, groups); }
+
 Result<uint64_t> KernelDevice::locate(uint32_t index, uint64_t offset, size_t size, const char* operation) {
   auto region = regionInfo(index);
   if (!region) return std::move(region).failure();
@@ -152,7 +161,7 @@ Result<std::shared_ptr<Mapping>> KernelDevice::map(uint32_t index, Area area, Pr
 }
 
 Status KernelDevice::feature(uint32_t flags, Bytes payload) {
-  return handle_->feature(flags, payload, "VFIO_DEVICE_FEATURE");
+  return handle_->feature(flags, payload, featureOperation(flags).c_str());
 }
 
 }  // namespace vfm::kernel

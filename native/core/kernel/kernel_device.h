@@ -19,7 +19,7 @@ class KernelDevice final : public Device {
   explicit KernelDevice(std::shared_ptr<DeviceHandle> handle) : handle_(std::move(handle)) {}
 
   int descriptor() const override { return handle_->fd(); }
-  // Null for an adopted device.
+  // Null for an adopted device, and for one that was opened by its node.
   const std::shared_ptr<Group>& group() const { return handle_->group(); }
 
   std::vector<Companion> companions() const override;
@@ -28,6 +28,8 @@ class KernelDevice final : public Device {
   Result<RegionInfo> regionInfo(uint32_t index) override;
   Result<IrqInfo> irqInfo(uint32_t index) override;
   Status reset() override;
+  Result<HotResetInfo> hotResetInfo() override;
+  Status hotReset(const std::vector<int>& groups) override;
   Result<size_t> readRegion(uint32_t index, uint64_t offset, Bytes into) override;
   Result<size_t> writeRegion(uint32_t index, uint64_t offset, ConstBytes from) override;
   Result<std::shared_ptr<Mapping>> map(uint32_t index, Area area, Protection protection) override;
@@ -44,6 +46,16 @@ class KernelDevice final : public Device {
   // come with the device.
   Result<std::unique_ptr<Session>> adoptSession(int fd) override;
   Status feature(uint32_t flags, Bytes payload) override;
+
+  // One log at a time: a second start is EINVAL, or EEXIST. ENOTTY: the driver has none.
+  Result<uint64_t> startDmaLog(const std::vector<IovaRange>& ranges, uint64_t pageSize) override;
+  Status reportDmaLog(DirtyBitmap& into) override;
+  Status stopDmaLog() override;
+
+  // That of the container its group is in, or the IOAS it is attached to; null for an adopted device.
+  std::shared_ptr<AddressSpace> addressSpace() override;
+  Status attach(std::shared_ptr<AddressSpace> space) override;
+  Status detach() override;
 
  private:
   Result<RegionInfo> queryRegion(uint32_t index);

@@ -23,8 +23,8 @@ Failure refused(const RegionInfo& region, Area area, const char* why) {
 
 }  // namespace
 
-KernelMapping::KernelMapping(Sys& sys, std::shared_ptr<Group> group, uint8_t* data, size_t size)
-    : Mapping(data, size, true), sys_(sys), group_(std::move(group)) {}
+KernelMapping::KernelMapping(Sys& sys, std::shared_ptr<const void> keeper, uint8_t* data, size_t size)
+    : Mapping(data, size), sys_(sys), keeper_(std::move(keeper)) {}
 
 KernelMapping::~KernelMapping() { sys_.munmap(data(), size()); }
 
@@ -52,7 +52,7 @@ Result<std::shared_ptr<Mapping>> KernelMapping::map(const std::shared_ptr<Device
   if (result < 0)
     return Failure::system(-result, "mmap", "mapping of region " + std::to_string(region.index));
   return std::shared_ptr<Mapping>(std::make_shared<KernelMapping>(
-      device->sys(), device->group(), static_cast<uint8_t*>(address), static_cast<size_t>(area.size)));
+      device->sys(), device->keeper(), static_cast<uint8_t*>(address), static_cast<size_t>(area.size)));
 }
 
 }  // namespace vfm::kernel

@@ -17,14 +17,14 @@ class KernelMapping final : public Mapping {
   static Result<std::shared_ptr<Mapping>> map(const std::shared_ptr<DeviceHandle>& device,
                                               const RegionInfo& region, Area area, Protection protection);
 
-  KernelMapping(Sys& sys, std::shared_ptr<Group> group, uint8_t* data, size_t size);
+  KernelMapping(Sys& sys, std::shared_ptr<const void> keeper, uint8_t* data, size_t size);
   ~KernelMapping() override;
 
  private:
   Sys& sys_;
-  // A mapping keeps the device open in the kernel, and that the group: while it lasts, whoever opens a device
-  // of this group must find the group's descriptor.
-  std::shared_ptr<Group> group_;
+  // A mapping keeps the device open in the kernel, and that its group: while it lasts, whoever opens a device
+  // of the group must find the group's descriptor. Of a device node it keeps the binding.
+  std::shared_ptr<const void> keeper_;
 };
 
 }  // namespace vfm::kernel

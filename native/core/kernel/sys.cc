@@ -70,6 +70,9 @@ class RealSys final : public Sys {
   int pidfdGetfd(int pidfd, int fd) override {
     return answer(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, fd, 0)));
   }
+  int getrlimit(int resource, struct rlimit* limit) override {
+    return answer(::getrlimit(static_cast<__rlimit_resource>(resource), limit));
+  }
   size_t pageSize() const override { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
 };
 

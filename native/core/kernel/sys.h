@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -43,6 +44,7 @@ class Sys {
   virtual int eventfd() = 0;  // non-blocking and close-on-exec
   virtual int pidfdOpen(int pid) = 0;
   virtual int pidfdGetfd(int pidfd, int fd) = 0;  // close-on-exec, as the kernel makes it
+  virtual int getrlimit(int resource, struct rlimit* limit) = 0;
   virtual size_t pageSize() const = 0;
 
   // The machine's kernel. Lives as long as the process.

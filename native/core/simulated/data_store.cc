@@ -13,7 +13,7 @@ namespace {
 
 class SharedMapping final : public Mapping {
  public:
-  SharedMapping(uint8_t* data, size_t size) : Mapping(data, size, true) {}
+  SharedMapping(uint8_t* data, size_t size) : Mapping(data, size) {}
   ~SharedMapping() override { ::munmap(data(), size()); }
 };
 
@@ -78,6 +78,12 @@ Result<std::shared_ptr<Mapping>> DataStore::map(Area area, Protection protection
   void* memory = ::mmap(nullptr, area.size, access, MAP_SHARED, fd_.get(), static_cast<off_t>(area.offset));
   if (memory == MAP_FAILED) return Failure::system(errno, "mmap", "mmap of a region");
   return std::shared_ptr<Mapping>(std::make_shared<SharedMapping>(static_cast<uint8_t*>(memory), area.size));
+}
+
+Result<RegionDescriptor> DataStore::descriptor() const {
+  UniqueFd copy(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy) return Failure::system(errno, "fcntl", "descriptor of a region");
+  return RegionDescriptor{std::move(copy), 0};
 }
 
 }  // namespace vfm

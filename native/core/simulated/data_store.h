@@ -10,6 +10,7 @@
 #include "core/base/result.h"
 #include "core/base/span.h"
 #include "core/base/unique_fd.h"
+#include "core/device/device.h"
 #include "core/device/info.h"
 #include "core/device/mapping.h"
 #include "core/simulated/options.h"
@@ -36,6 +37,8 @@ class DataStore {
   uint8_t* at(uint64_t offset) { return memory_ + offset; }
 
   Result<std::shared_ptr<Mapping>> map(Area area, Protection protection) const;
+  // The registers' page in it holds nothing: they are answered from elsewhere.
+  Result<RegionDescriptor> descriptor() const;
 
  private:
   DataStore(DataSection kind, uint64_t chunkBytes, UniqueFd fd, uint8_t* memory, uint64_t regionBytes);

@@ -34,6 +34,7 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   Result<size_t> readRegion(uint32_t index, uint64_t offset, Bytes into) override;
   Result<size_t> writeRegion(uint32_t index, uint64_t offset, ConstBytes from) override;
   Result<std::shared_ptr<Mapping>> map(uint32_t index, Area area, Protection protection) override;
+  Result<RegionDescriptor> regionDescriptor(uint32_t index) override;
   Result<uint64_t> migrationFlags() override;
   Result<uint32_t> migrationState() override;
   Result<StateChange> setMigrationState(uint32_t state) override;

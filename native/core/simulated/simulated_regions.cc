@@ -118,6 +118,16 @@ Result<std::shared_ptr<Mapping>> SimulatedDevice::map(uint32_t index, Area area,
   return v1_->store().map(area, protection);
 }
 
+Result<RegionDescriptor> SimulatedDevice::regionDescriptor(uint32_t index) {
+  Lock lock(mutex_);
+  if (Status open = checkOpen(); !open.ok()) return std::move(open).failure();
+  if (!v1_ || index != kMigration || v1_->store().mappable().empty()) {
+    return Failure::because(Reason::kUnsupported, "descriptor of a region",
+                            "region " + std::to_string(index) + " is not mappable");
+  }
+  return v1_->store().descriptor();
+}
+
 int SimulatedDevice::accessRegisters(uint64_t offset, size_t size, uint8_t* into, const uint8_t* from) {
   const RegisterLayout* layout = registerAt(offset, size);
   if (!layout) return EINVAL;

@@ -10,7 +10,7 @@ namespace vfm {
 
 Result<V1DataSection> V1DataSection::open(std::shared_ptr<Device> device, const RegionInfo& region,
                                           DataPath path) {
-  V1DataSection section(std::move(device), region.index, region.size);
+  V1DataSection section(std::move(device), region.index, region.size, path);
   if (path == DataPath::kTrapped) return section;
   for (const Area& area : region.mappable) {
     auto mapping = section.device_->map(region.index, area, Protection::kReadWrite);
@@ -18,8 +18,6 @@ Result<V1DataSection> V1DataSection::open(std::shared_ptr<Device> device, const 
       if (path == DataPath::kMapped) return std::move(mapping).failure();
       continue;
     }
-    // Memory that can shrink under us would kill the process: those parts go by region access.
-    if (!(*mapping)->trusted()) continue;
     section.windows_.push_back({area, std::move(*mapping)});
   }
   if (path == DataPath::kMapped && section.windows_.empty()) {
@@ -41,7 +39,7 @@ Status V1DataSection::check(uint64_t offset, uint64_t size) const {
 
 uint8_t* V1DataSection::view(uint64_t offset, uint64_t size, std::shared_ptr<void>* keep) const {
   for (const Window& window : windows_) {
-    if (!window.area.contains(offset, size)) continue;
+    if (!window.mapping->trusted() || !window.area.contains(offset, size)) continue;
     if (keep) *keep = window.mapping;
     return window.mapping->data() + (offset - window.area.offset);
   }
@@ -60,20 +58,35 @@ const V1DataSection::Window* V1DataSection::windowAt(uint64_t offset, uint64_t l
   return nullptr;
 }
 
+Result<size_t> V1DataSection::readTrapped(uint64_t offset, Bytes into) const {
+  auto read = device_->readRegion(index_, offset, into);
+  if (!read || (*read > 0 && *read <= into.size)) return read;
+  return Failure::because(Reason::kShortTransfer, "read of a v1 chunk",
+                          std::to_string(*read) + " of " + std::to_string(into.size) + " bytes");
+}
+
+Result<size_t> V1DataSection::writeTrapped(uint64_t offset, ConstBytes from) const {
+  auto written = device_->writeRegion(index_, offset, from);
+  if (!written || (*written > 0 && *written <= from.size)) return written;
+  return Failure::because(Reason::kShortTransfer, "write of a v1 chunk",
+                          std::to_string(*written) + " of " + std::to_string(from.size) + " bytes");
+}
+
+// A mapping that fails (only one whose owner is not trusted can) is tried no further on the way kAuto.
 Status V1DataSection::copyOut(uint64_t offset, Bytes into) const {
   while (into.size > 0) {
-    uint64_t gap = 0;
-    size_t moved;
-    if (const Window* window = windowAt(offset, into.size, &gap)) {
-      moved = static_cast<size_t>(std::min<uint64_t>(into.size, window->area.end() - offset));
-      std::memcpy(into.data, window->mapping->data() + (offset - window->area.offset), moved);
-    } else {
-      auto read = device_->readRegion(index_, offset, into.first(static_cast<size_t>(gap)));
+    uint64_t part = 0;
+    const Window* window = windowAt(offset, into.size, &part);
+    size_t moved = 0;
+    if (window) {
+      part = std::min<uint64_t>(into.size, window->area.end() - offset);
+      Status read = window->mapping->read(offset - window->area.offset, into.first(part));
+      if (read) moved = static_cast<size_t>(part);
+      if (!read && path_ == DataPath::kMapped) return read;
+    }
+    if (moved == 0) {
+      auto read = readTrapped(offset, into.first(static_cast<size_t>(part)));
       if (!read) return std::move(read).failure();
-      if (*read == 0 || *read > gap) {
-        return Failure::because(Reason::kShortTransfer, "read of a v1 chunk",
-                                std::to_string(*read) + " of " + std::to_string(gap) + " bytes");
-      }
       moved = *read;
     }
     into = into.from(moved);
@@ -84,18 +97,18 @@ Status V1DataSection::copyOut(uint64_t offset, Bytes into) const {
 
 Status V1DataSection::copyIn(uint64_t offset, ConstBytes from) const {
   while (from.size > 0) {
-    uint64_t gap = 0;
-    size_t moved;
-    if (const Window* window = windowAt(offset, from.size, &gap)) {
-      moved = static_cast<size_t>(std::min<uint64_t>(from.size, window->area.end() - offset));
-      std::memcpy(window->mapping->data() + (offset - window->area.offset), from.data, moved);
-    } else {
-      auto written = device_->writeRegion(index_, offset, from.first(static_cast<size_t>(gap)));
+    uint64_t part = 0;
+    const Window* window = windowAt(offset, from.size, &part);
+    size_t moved = 0;
+    if (window) {
+      part = std::min<uint64_t>(from.size, window->area.end() - offset);
+      Status written = window->mapping->write(offset - window->area.offset, from.first(part));
+      if (written) moved = static_cast<size_t>(part);
+      if (!written && path_ == DataPath::kMapped) return written;
+    }
+    if (moved == 0) {
+      auto written = writeTrapped(offset, from.first(static_cast<size_t>(part)));
       if (!written) return std::move(written).failure();
-      if (*written == 0 || *written > gap) {
-        return Failure::because(Reason::kShortTransfer, "write of a v1 chunk",
-                                std::to_string(*written) + " of " + std::to_string(gap) + " bytes");
-      }
       moved = *written;
     }
     from = from.from(moved);

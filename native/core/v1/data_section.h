@@ -12,7 +12,7 @@
 namespace vfm {
 
 enum class DataPath : uint8_t {
-  kAuto,    // through the mapping where there is one, by region access elsewhere
+  kAuto,    // through the mapping where there is one, by region access elsewhere and where the mapping fails
   kMapped,  // mapping failures are failures
   kTrapped  // by region access only, whatever the device offers
 };
@@ -28,10 +28,12 @@ class V1DataSection {
   // Refuses a chunk that does not lie between the registers and the end of the region.
   Status check(uint64_t offset, uint64_t size) const;
 
-  // The mapped memory of a chunk, null unless all of it lies in one mapping. `keep` then shares its owner.
+  // The mapped memory of a chunk, null unless all of it lies in one mapping that is trusted. `keep` then
+  // shares its owner.
   uint8_t* view(uint64_t offset, uint64_t size, std::shared_ptr<void>* keep) const;
 
-  // Copies a chunk, part by part: mapped parts by memcpy, the others by region access of each part whole.
+  // Copies a chunk, part by part: mapped parts through the mapping, the others by region access of each part
+  // whole.
   Status copyOut(uint64_t offset, Bytes into) const;
   Status copyIn(uint64_t offset, ConstBytes from) const;
 
@@ -41,14 +43,18 @@ class V1DataSection {
     std::shared_ptr<Mapping> mapping;
   };
 
-  V1DataSection(std::shared_ptr<Device> device, uint32_t index, uint64_t size)
-      : device_(std::move(device)), index_(index), regionSize_(size) {}
+  V1DataSection(std::shared_ptr<Device> device, uint32_t index, uint64_t size, DataPath path)
+      : device_(std::move(device)), index_(index), regionSize_(size), path_(path) {}
   // The window that holds `offset`, or null with the distance to the next one (at most `limit`) in `gap`.
   const Window* windowAt(uint64_t offset, uint64_t limit, uint64_t* gap) const;
+  // Bytes moved by one region access, at least one and at most all of them.
+  Result<size_t> readTrapped(uint64_t offset, Bytes into) const;
+  Result<size_t> writeTrapped(uint64_t offset, ConstBytes from) const;
 
   std::shared_ptr<Device> device_;
   uint32_t index_;
   uint64_t regionSize_;
+  DataPath path_;
   std::vector<Window> windows_;  // sorted by offset
 };
 

@@ -27,6 +27,15 @@ Result<uint64_t> V1Registers::pendingBytes() const { return read64(kPendingBytes
 Result<uint64_t> V1Registers::dataOffset() const { return read64(kDataOffset, "data_offset"); }
 Result<uint64_t> V1Registers::dataSize() const { return read64(kDataSize, "data_size"); }
 
+Status V1Registers::setDeviceState(uint32_t value) const {
+  uint8_t raw[4];
+  std::memcpy(raw, &value, sizeof raw);
+  auto moved = device_->writeRegion(region_, kDeviceState, ConstBytes{raw, sizeof raw});
+  if (!moved) return std::move(moved).failure();
+  if (*moved != sizeof raw) return shortAccess("device_state", *moved, sizeof raw);
+  return {};
+}
+
 Status V1Registers::setDataSize(uint64_t size) const {
   uint8_t raw[8];
   std::memcpy(raw, &size, sizeof raw);

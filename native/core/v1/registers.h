@@ -29,6 +29,7 @@ class V1Registers {
   Result<uint64_t> pendingBytes() const;
   Result<uint64_t> dataOffset() const;
   Result<uint64_t> dataSize() const;
+  Status setDeviceState(uint32_t value) const;  // all 32 bits
   Status setDataSize(uint64_t size) const;
 
  private:

@@ -25,6 +25,7 @@
 #include "uapi/group.h"
 #include "uapi/irq.h"
 #include "uapi/migration_v2.h"
+#include "uapi/pci.h"
 #include "uapi/region.h"
 
 namespace vfm::test {
@@ -57,10 +58,20 @@ class ScriptedSys final : public kernel::Sys {
   std::function<void()> duringRead;
   std::function<void(const std::string& kind)> duringClose;
   std::function<void(unsigned long)> duringIoctl;
+  // What other scripts answer: the ioctls and device features this one does not know. -ENOTTY without them.
+  std::function<int(const std::string& kind, unsigned long request, void* argument)> otherIoctl;
+  std::function<int(uint32_t flags, void* payload)> otherFeature;
+  // Requests of a container with a struct; their numbers mean other things on a device.
+  std::function<int(unsigned long, void*)> onContainer;
+  uint64_t memlockLimit = 65536;
   std::map<std::string, std::string> links;
-  std::map<unsigned long, int> answers;  // results of requests that this kernel does not know itself
   size_t descriptorLimit = 1024;
   size_t pageBytes = 4096;
+
+  // What shares the device's slot or bus; none: there is no such reset.
+  std::vector<uapi::VfioPciDependentDevice> affected;
+  uint32_t hotResetFlags = 0;
+  std::vector<int32_t> shownGroups;  // what the last hot reset came with
 
   // The nth call from now (1: the next) of that name fails with `error`, `count` times. Names: open, fcntl,
   // mmap, eventfd, epoll_create, fstat, pread, ..., and for ioctl the request's number.
@@ -84,6 +95,8 @@ class ScriptedSys final : public kernel::Sys {
     files_[fd] = File{kind, closeOnExec, 0};
     return fd;
   }
+  // Where /sys has the character device that the descriptor is of, as fstat() numbers them.
+  static std::string nodeOf(int fd) { return "/sys/dev/char/511:" + std::to_string(fd); }
   int calls(unsigned long request) const {
     auto found = counts_.find(request);
     return found == counts_.end() ? 0 : found->second;
@@ -97,6 +110,12 @@ class ScriptedSys final : public kernel::Sys {
     if (int error = injected("open")) return -error;
     const std::string name = path;
     if (name == "/dev/vfio/vfio") return logged("open", add("container"));
+    if (name == "/dev/iommu") return logged("open", add("iommufd"));
+    if (name.rfind("/dev/vfio/devices/", 0) == 0) {
+      const int fd = add("node");
+      if (fd >= 0) links[nodeOf(fd) + "/subsystem"] = "../../../../class/vfio-dev";
+      return logged("open", fd);
+    }
     if (name.rfind("/dev/vfio/", 0) != 0) return -ENOENT;
     for (const auto& entry : files_) {
       if (entry.second.kind == "group") return -EBUSY;
@@ -121,6 +140,11 @@ class ScriptedSys final : public kernel::Sys {
     run(duringIoctl, request);
     if (!isOpen(fd)) return -EBADF;
     if (int error = injected("ioctl " + std::to_string(request))) return -error;
+    if (file(fd).kind == "container") return onContainer ? onContainer(request, argument) : -ENOTTY;
+    // The numbers of these two mean something else on a container.
+    if (file(fd).kind == "device" && request == uapi::kVfioDeviceGetPciHotResetInfo)
+      return hotResetInfo(argument);
+    if (file(fd).kind == "device" && request == uapi::kVfioDevicePciHotReset) return hotReset(argument);
     switch (request) {
       case uapi::kVfioGroupGetStatus:
         static_cast<uapi::VfioGroupStatus*>(argument)->flags = groupFlags;
@@ -157,10 +181,8 @@ class ScriptedSys final : public kernel::Sys {
         info->initial_bytes = 24;  // one of the two only, as mlx5 does
         return 0;
       }
-      default: {
-        auto found = answers.find(request);
-        return found == answers.end() ? -ENOTTY : found->second;
-      }
+      default:
+        return otherIoctl ? otherIoctl(file(fd).kind, request, argument) : -ENOTTY;
     }
   }
   uint32_t deviceRegions = 9;
@@ -296,6 +318,10 @@ class ScriptedSys final : public kernel::Sys {
     if (int error = injected("pidfd_getfd")) return -error;
     return add("taken");
   }
+  int getrlimit(int, struct rlimit* limit) override {
+    limit->rlim_cur = limit->rlim_max = memlockLimit;
+    return 0;
+  }
   size_t pageSize() const override { return pageBytes; }
 
  private:
@@ -342,13 +368,37 @@ class ScriptedSys final : public kernel::Sys {
     std::memcpy(argument, found->second.data(), std::min<size_t>(size, asked.argsz));
     return 0;
   }
+  int hotResetInfo(void* argument) {
+    auto* info = static_cast<uapi::VfioPciHotResetInfo*>(argument);
+    if (affected.empty()) return -ENODEV;
+    const size_t room = (info->argsz - sizeof(*info)) / sizeof(affected[0]);
+    info->flags = hotResetFlags;
+    info->count = static_cast<uint32_t>(affected.size());
+    if (room < affected.size()) return -ENOSPC;
+    std::memcpy(info + 1, affected.data(), affected.size() * sizeof(affected[0]));
+    return 0;
+  }
+  int hotReset(void* argument) {
+    auto* reset = static_cast<uapi::VfioPciHotReset*>(argument);
+    if (reset->argsz != sizeof(*reset) + 4 * reset->count || reset->flags != 0) return -EINVAL;
+    shownGroups.resize(reset->count);
+    std::memcpy(shownGroups.data(), reset + 1, 4 * shownGroups.size());
+    for (const int group : shownGroups) {
+      if (!isOpen(group)) return -EBADF;
+      if (file(group).kind != "group") return -EINVAL;
+    }
+    log.push_back("hot reset");
+    return 0;
+  }
   int feature(void* argument) {
     auto* header = static_cast<uapi::VfioDeviceFeature*>(argument);
     void* payload = header + 1;
     const uint32_t index = header->flags & 0xffff;
     const bool set = (header->flags & uapi::kVfioDeviceFeatureSet) != 0;
     if (int error = injected("feature " + std::to_string(index) + (set ? " set" : " get"))) {
-      if (set) static_cast<uapi::VfioDeviceFeatureMigState*>(payload)->data_fd = -1;  // as the kernel echoes
+      if (set && index == uapi::kVfioDeviceFeatureMigDeviceState) {
+        static_cast<uapi::VfioDeviceFeatureMigState*>(payload)->data_fd = -1;  // as the kernel echoes
+      }
       return -error;
     }
     if (index == uapi::kVfioDeviceFeatureMigration) {
@@ -359,7 +409,9 @@ class ScriptedSys final : public kernel::Sys {
       static_cast<uapi::VfioDeviceFeatureMigDataSize*>(payload)->stop_copy_length = dataSize;
       return 0;
     }
-    if (index != uapi::kVfioDeviceFeatureMigDeviceState) return -ENOTTY;
+    if (index != uapi::kVfioDeviceFeatureMigDeviceState) {
+      return otherFeature ? otherFeature(header->flags, payload) : -ENOTTY;
+    }
     auto* mig = static_cast<uapi::VfioDeviceFeatureMigState*>(payload);
     if (!set) {
       mig->device_state = state;

@@ -107,6 +107,8 @@ export class FakeDevice {
           },
           () => null,
         ),
+      hotResetInfo: unused,
+      hotReset: unused,
       readRegister: (index, offset, width) => {
         if (index === 7) return Promise.resolve(offset === 0n ? 0x1b36n : 0x7666n)
         if (offset === 0n && width === 4) return this.#do('get', noop, () => BigInt(this.state))

@@ -54,7 +54,7 @@ describe('a socket that carries descriptors', () => {
 
   it('waits as long as it is told, and not past its close', async () => {
     await expect(server.receive({ timeout: 20 })).rejects.toMatchObject({
-      code: 'ERR_VFIO_PEER_LOST',
+      code: 'ERR_VFIO_PEER_TIMEOUT',
       cause: { code: 'ETIMEDOUT' },
     })
     const received = server.receive()

@@ -180,7 +180,7 @@ describe('a keeper', () => {
       (async () => {
         for (;;) await deaf.send(encodeRequest({ type: 'list' }), [], { timeout: 8000 })
       })(),
-    ).rejects.toMatchObject({ code: 'ERR_VFIO_PEER_LOST' })
+    ).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_VFIO_PEER_/) })
     await eventually(() => keeper.devices[0]?.leases === 0)
   })
 
