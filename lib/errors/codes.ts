@@ -38,7 +38,8 @@ export const errorCodes = {
   ERR_VFIO_MIGRATION: 'a migration failed for a reason that has no code of its own',
   ERR_VFIO_BUSY: 'another operation of this kind is in progress on the handle',
   ERR_VFIO_SESSION_ENDED: 'the save or load session is over',
-  ERR_VFIO_PEER_LOST: 'the process at the other end of a socket has gone, or the connection to it was given up',
+  ERR_VFIO_PEER_LOST:
+    'the process at the other end of a socket has gone, or the connection to it was given up',
   ERR_VFIO_PEER_TIMEOUT:
     'the process at the other end of a socket did not answer in time; the connection was given up',
   ERR_VFIO_CLOSED: 'the handle is closed',

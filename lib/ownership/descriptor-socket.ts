@@ -51,7 +51,9 @@ export class DescriptorSocket implements AsyncDisposable {
           cause,
         })
       case 'ETIMEDOUT':
-        throw new VfioError('ERR_VFIO_PEER_TIMEOUT', `whoever listens at ${path} takes no connection`, { cause })
+        throw new VfioError('ERR_VFIO_PEER_TIMEOUT', `whoever listens at ${path} takes no connection`, {
+          cause,
+        })
       case 'EACCES':
         throw new VfioError('ERR_VFIO_PERMISSION', `no permission to connect to ${path}`, { cause })
       default:

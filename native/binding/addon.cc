@@ -10,6 +10,9 @@
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
+#include "binding/hwpt_handle.h"
+#include "binding/ioas_handle.h"
+#include "binding/iommufd_handle.h"
 #include "binding/mapping_handle.h"
 #include "binding/message_socket_handle.h"
 #include "binding/session_handle.h"
@@ -37,11 +40,16 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<DescriptorHandle>(env);
   define<MessageSocketHandle>(env);
   define<MessageListenerHandle>(env);
+  define<IommufdHandle>(env);
+  define<IoasHandle>(env);
+  define<HwptHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
+  exports.Set("openIommufd", Napi::Function::New(env, &openIommufd, "openIommufd"));
+  exports.Set("adoptIommufd", Napi::Function::New(env, &adoptIommufd, "adoptIommufd"));
   exports.Set("adoptDevice", Napi::Function::New(env, &adoptDevice, "adoptDevice"));
   exports.Set("adoptContainer", Napi::Function::New(env, &adoptContainer, "adoptContainer"));
   exports.Set("adoptGroup", Napi::Function::New(env, &adoptGroup, "adoptGroup"));
