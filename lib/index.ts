@@ -10,8 +10,14 @@ export {
   type RegisterWidth,
 } from './device/device.js'
 export { DeviceSession } from './device/device-session.js'
+export { EventFd } from './device/event-fd.js'
 export { type DeviceFeature, type FeatureSupport, featureId } from './device/features.js'
 export type { AffectedDevice, HotResetInfo, HotResetOptions } from './device/hot-reset.js'
+export type { InterruptKind } from './device/interrupt-index.js'
+export { type InterruptFlags, Interrupts, type VectorTarget } from './device/interrupts.js'
+export { Ioeventfd } from './device/ioeventfd.js'
+export type { DeviceNeed, DevicePath } from './device/kernel/path.js'
+export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from './device/notices.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
 export {
@@ -27,6 +33,7 @@ export {
   UnsupportedPlatformError,
   VfioAbortError,
   VfioError,
+  VfioHostChangeError,
   VfioMigrationError,
   VfioSystemError,
   VfioTransitionError,
@@ -52,3 +59,6 @@ export { type KnownState, type MigrationState, stateNames, type TargetState } fr
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './ownership/index.js'
 export * from './stream/index.js'
+export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
+export type { VfioUserOptions } from './vfio-user/options.js'
+export { type ServeOptions, serve, VfioUserServer } from './vfio-user/serve.js'

@@ -80,6 +80,25 @@ export interface NativeDevice {
   info(): Promise<Outcome<NativeDeviceInfo>>
   regionInfo(index: number): Promise<Outcome<NativeRegionInfo>>
   irqInfo(index: number): Promise<Outcome<NativeIrqInfo>>
+  /**
+   * VFIO_DEVICE_SET_IRQS, in order with other requests of this kind. A count: all of them from `start` on (with `trigger`, 0 disables the
+   * index). Booleans: those of them. Eventfds: what to signal, or what unmasks; descriptors that are not ours must stay open until the
+   * promise settles, -1 takes one away.
+   */
+  setIrqs(
+    index: number,
+    start: number,
+    action: 'mask' | 'unmask' | 'trigger',
+    data: number | readonly boolean[] | readonly (NativeEventFd | number)[],
+  ): Promise<Outcome<null>>
+  /** VFIO_DEVICE_IOEVENTFD; -1 takes the assignment back. */
+  setIoeventfd(
+    index: number,
+    offset: bigint,
+    width: RegisterWidth,
+    value: bigint,
+    event: NativeEventFd | number,
+  ): Promise<Outcome<null>>
   reset(): Promise<Outcome<null>>
   hotResetInfo(): Promise<Outcome<NativeHotResetInfo>>
   /** `groups`: descriptors of groups that somebody else opened, borrowed until the promise settles. */
@@ -116,7 +135,52 @@ export interface NativeDevice {
   v1Source(index: number, options: NativeV1Options): NativeSource
   /** v1: load rounds over the migration region at `index`. */
   v1Sink(index: number, options: NativeV1Options): NativeSink
+  /** Serves the device over vfio-user; listens when this resolves. The server holds the device. */
+  serve(path: string, options: NativeServeOptions): Promise<Outcome<NativeServer>>
   /** Idempotent. Settles when every call in progress has returned and the descriptor is closed. */
+  close(): Promise<null>
+}
+
+/** See lib/vfio-user for their meaning. */
+export interface NativeServeOptions {
+  readonly passThrough: boolean
+  readonly allowedUsers: readonly number[]
+  readonly anyDirectory: boolean
+  readonly once: boolean
+  readonly twinSocket: boolean
+  readonly strict: boolean
+  readonly maxMessageDescriptors: number
+  /** Bytes. */
+  readonly maxTransfer: number
+  readonly maxDmaMaps: number
+}
+
+export interface NativeServerEvent {
+  readonly kind: 'refused' | 'failed' | 'connected' | 'disconnected'
+  readonly pid: number
+  readonly uid: number
+  /** Why, for a person; empty for a client that simply closed. */
+  readonly detail: string
+  readonly twinSocket: boolean
+  readonly messages: number
+  /** 1, 2, or 0 for a device without migration. Of `disconnected`, as what follows. */
+  readonly protocol: number
+  /** The device's state as the client left it: of v2, or v1's device_state. */
+  readonly found: number
+  /** And afterwards. */
+  readonly left: number
+  readonly reset: boolean
+  /** What was to be done about the device, and failed. */
+  readonly trouble: NativeFailure | null
+}
+
+/** A device served over vfio-user. */
+export interface NativeServer {
+  /** Waits for the next piece of news; null once the server has ended. One call at a time. */
+  next(): Promise<Outcome<NativeServerEvent | null>>
+  /** At once: no more clients, and the one there is is let go. */
+  stop(): void
+  /** Stops, and settles when that is done. Idempotent. */
   close(): Promise<null>
 }
 
@@ -311,6 +375,26 @@ export interface NativeSimulatedDelay {
   readonly milliseconds: number
 }
 
+/** An eventfd. What it does not answer with a failure it does at once. */
+export interface NativeEventFd {
+  /** -1 once closed. */
+  readonly descriptor: number
+  /** Adds to the counter. */
+  signal(count: number): Outcome<null>
+  /** Takes what has been counted, 0 when nothing has. */
+  take(): Outcome<number>
+  /** Called with the next count, once, after arm(). */
+  onsignal: ((count: number) => void) | null
+  arm(): Outcome<null>
+  /** A count on its way may still arrive. */
+  disarm(): void
+  /** Keeps this object and the process alive until release(). Neither counts. */
+  hold(): void
+  release(): void
+  /** Idempotent. */
+  close(): void
+}
+
 /** `/dev/vfio/vfio`. */
 export interface NativeContainer {
   /** -1 once closed. */
@@ -455,11 +539,23 @@ export interface NativeHwpt {
   close(): Promise<null>
 }
 
+/** Milliseconds. */
+export interface NativeVfioUserOptions {
+  readonly connectTimeout: number
+  readonly requestTimeout: number
+  readonly stateTimeout: number
+  readonly twinSocket: boolean
+}
+
 export interface NativeBinding {
   readonly version: string
   /** The uAPI numbers that native/uapi declares, by the kernel's names. */
   readonly constants: Readonly<Record<string, number | bigint>>
   openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
+  openVfioUser(path: string, options: NativeVfioUserOptions): Promise<Outcome<NativeDevice>>
+  openEventFd(): Outcome<NativeEventFd>
+  /** A duplicate of a non-blocking eventfd. */
+  adoptEventFd(descriptor: number): Outcome<NativeEventFd>
   openContainer(): Promise<Outcome<NativeContainer>>
   /** `noIommuNode`: `/dev/vfio/noiommu-N`, refused unless `allowNoIommu`. */
   openGroup(number: number, noIommuNode: boolean, allowNoIommu: boolean): Promise<Outcome<NativeGroup>>

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { DeviceIdentity } from './device/device.js'
+import type { Container } from './device/kernel/container.js'
+import type { Ioas } from './device/kernel/ioas.js'
+import type { DeviceNeed, DevicePath } from './device/kernel/path.js'
+import type { NoticeOptions } from './device/notices.js'
 import { type DeviceSpec, parseDeviceSpec } from './device/spec.js'
 import { throwIfAborted, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
 import type { NativeDevice } from './native-binding.js'
+import type { VfioUserOptions } from './vfio-user/options.js'
 
 export interface OpenOptions {
   /**
@@ -25,15 +30,36 @@ export interface OpenOptions {
    * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
    */
   readonly vfToken?: string
+  /** For devices that another process serves (`vfio-user:/path/to/socket`). */
+  readonly vfioUser?: VfioUserOptions
+  /**
+   * What to do when the kernel wants the device back: see {@link DeviceNotices}. `false`: its notifiers are not armed, and an unbind waits
+   * without anybody here knowing. Default: armed, except for a device that another process handed over.
+   */
+  readonly notices?: NoticeOptions | boolean
+  /**
+   * How to reach a device of the kernel's. `group`: `/dev/vfio/N` and a container, on every kernel; `cdev`: `/dev/vfio/devices/vfioN` and an
+   * iommufd, Linux 6.6. Default `auto`: what `needs` and `addressSpace` ask for, else the node if the device is named by it, else the
+   * group. {@link MigratableDevice.path} says which it was.
+   *
+   * Only through a group: dirty tracking of the container, the only one for a v1 device and for most emulated ones; DMA into another
+   * device's memory (Linux 6.12); a second open. Only by the node: dirty bits kept by the IOMMU (Linux 6.7); moving to another address
+   * space while open.
+   */
+  readonly path?: 'auto' | DevicePath
+  /** What the device must be able to do, where that depends on the path. */
+  readonly needs?: readonly DeviceNeed[]
+  /** The address space of its DMA, shared with other devices: a `Container` or an `Ioas`. Default: one of its own. */
+  readonly addressSpace?: Container | Ioas
   readonly signal?: AbortSignal
 }
 
 /**
  * Opens a device.
  *
- * `spec` is a PCI address (`0000:17:00.2`), an mdev UUID, a node (`/dev/vfio/devices/vfio0`), a simulated device (`sim:v2,state=64MiB`), a
- * device that a keeper lends (`held:/run/vfio/keeper#0000:17:00.2`), or a descriptor that somebody else opened, which is duplicated and stays
- * open there: inherited (`fd:3`), handed over by sd_listen_fds(3) (`listen:NAME`, `listen:0`), or of another process (`pid:4711/9`).
+ * `spec` is a PCI address (`0000:17:00.2`), an mdev UUID, a node (`/dev/vfio/devices/vfio0`), a simulated device (`sim:v2,state=64MiB`), the
+ * socket of a process that serves one (`vfio-user:/run/nic.sock`), a device that a keeper lends (`held:/run/vfio/keeper#0000:17:00.2`), or
+ * a descriptor that somebody else opened, which is duplicated and stays open there: inherited (`fd:3`), handed over by sd_listen_fds(3) (`listen:NAME`, `listen:0`), or of another process (`pid:4711/9`).
  *
  * Opening is not harmless: vfio-pci and every variant driver reset the device on its first open. After that its migration state is read,
  * and a device that does not run is reset before anything else (some drivers crash when an abandoned load is continued).
@@ -41,6 +67,7 @@ export interface OpenOptions {
  * @throws {VfioError} `ERR_VFIO_DEVICE_SPEC`, `ERR_VFIO_NO_SUCH_DEVICE`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_PERMISSION`,
  *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`, `ERR_VFIO_NOT_HANDED_OVER`,
  *   `ERR_VFIO_PEER_LOST`, `ERR_VFIO_SESSION_ENDED`, `ERR_VFIO_VF_TOKEN`
+ * @throws {VfioError} `ERR_VFIO_PEER_TIMEOUT`, `ERR_VFIO_MALFORMED`: of a vfio-user server or a keeper
  * @throws {VfioSystemError} an ioctl failed
  */
 export async function openDevice(spec: string, options: OpenOptions = {}): Promise<MigratableDevice> {
@@ -49,6 +76,8 @@ export async function openDevice(spec: string, options: OpenOptions = {}): Promi
   const device = await open(parsed, spec, options)
   try {
     if (!(options.keepState ?? parsed.kind === 'held')) await settle(device)
+    const { notices = !openedElsewhere(parsed) } = options
+    if (notices !== false) await device.notices.start(notices === true ? {} : notices)
     throwIfAborted(options.signal)
   } catch (error) {
     await device.close()
@@ -88,6 +117,11 @@ async function openNative(
       const native = await openSimulated(parseSimulatedSpec(parsed.spec), spec)
       return { native, identity: { spec, driver: 'simulated', holds: [] } }
     }
+    case 'vfio-user': {
+      const { openVfioUser } = await import('./vfio-user/open.js')
+      const native = await openVfioUser(parsed.path, options.vfioUser, spec)
+      return { native, identity: { spec, driver: 'vfio-user', holds: [] } }
+    }
     case 'descriptor': {
       const { adoptKernelDevice } = await import('./device/kernel/open.js')
       return adoptKernelDevice(parsed.fd, spec)
@@ -112,6 +146,11 @@ async function openNative(
       return openKernelDevice(parsed.name, { ...options, spec })
     }
   }
+}
+
+// Its owner has its own notifiers in it, or takes it back.
+function openedElsewhere({ kind }: DeviceSpec): boolean {
+  return kind === 'descriptor' || kind === 'listen' || kind === 'process' || kind === 'held'
 }
 
 // The state is read, and whatever is not running is reset before any other state change.

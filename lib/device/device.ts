@@ -4,11 +4,13 @@ import type {
   NativeCompanion,
   NativeDevice,
   NativeIrqInfo,
+  NativeServeOptions,
+  NativeServer,
   NativeV1Options,
   RegisterWidth,
 } from '../native-binding.js'
 import { AccessGate } from './access-gate.js'
-import { Children } from './children.js'
+import { type Child, Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 import { DeviceSession } from './device-session.js'
@@ -23,6 +25,9 @@ import {
   setVfToken,
 } from './features.js'
 import { type HotResetInfo, type HotResetOptions, hotResetInfoFrom } from './hot-reset.js'
+import { type InterruptKind, indexOf, isExclusive, nameOfIndex, noSuchInterrupt } from './interrupt-index.js'
+import { Interrupts } from './interrupts.js'
+import { DeviceNotices } from './notices.js'
 import { Region, type RegionInfo, type RegionOwner } from './region.js'
 import { RegionMapping } from './region-mapping.js'
 
@@ -44,6 +49,8 @@ export interface DeviceIdentity {
   readonly spec: string
   /** The kernel driver bound to it, `simulated`, or `undefined` where nobody can say. */
   readonly driver: string | undefined
+  /** How it was reached, for a device of the kernel's. */
+  readonly path?: 'group' | 'cdev'
   /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
   readonly holds: readonly AsyncDisposable[]
   /** Among them, descriptors that a new holder of the device would need too. */
@@ -58,6 +65,8 @@ export type Companion = NativeCompanion
 
 const DEVICE_FLAGS_RESET = 1 << 0
 const DEVICE_FLAGS_PCI = 1 << 1
+const PCI_CONFIG_REGION = 7
+const PCI_STATUS = 0x06
 
 /**
  * An open VFIO device. Its state lives exactly as long as somebody holds it open: real drivers reset at the first open and the last close.
@@ -69,6 +78,8 @@ export class Device implements AsyncDisposable {
   readonly #native: NativeDevice
   readonly #identity: DeviceIdentity
   readonly #children = new Children()
+  readonly #interrupts = new Map<number, Interrupts>()
+  #notices: DeviceNotices | undefined
   #closing: Promise<void> | undefined
   #regionOwner: Promise<RegionOwner> | undefined
   /** @internal What may be touched, as far as it is known: whoever changes or learns the device's state tells it. */
@@ -89,6 +100,14 @@ export class Device implements AsyncDisposable {
   /** The driver behind it, where that is known. */
   get driver(): string | undefined {
     return this.#identity.driver
+  }
+
+  /**
+   * How a device of the kernel's was reached: through its group and a container, or by its own node and an iommufd. `undefined` for a
+   * device of another kind.
+   */
+  get path(): 'group' | 'cdev' | undefined {
+    return this.#identity.path
   }
 
   get closed(): boolean {
@@ -148,10 +167,22 @@ export class Device implements AsyncDisposable {
     return this.#regionOwner
   }
 
+  // The kernel counts indexes that a device has nothing at, and answers for them with a size of 0, or as vfio-pci does for the VGA region of
+  // what is no display (drivers/vfio/pci/vfio_pci_core.c), with EINVAL.
+  async #presentRegion(index: number): Promise<RegionInfo | undefined> {
+    try {
+      const info = await this.regionInfo(index)
+      return info.size === 0n ? undefined : info
+    } catch (error) {
+      if (error instanceof VfioError && error.code === 'EINVAL') return undefined
+      throw error
+    }
+  }
+
   /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` when its size is 0 */
   async region(index: number): Promise<Region> {
-    const info = await this.regionInfo(index)
-    if (info.size === 0n) {
+    const info = await this.#presentRegion(index)
+    if (info === undefined) {
       throw new VfioError('ERR_VFIO_NO_SUCH_REGION', `${this.spec} has no region ${index}`, {
         device: this.spec,
       })
@@ -164,8 +195,8 @@ export class Device implements AsyncDisposable {
     const { regions } = await this.info()
     const found: Region[] = []
     for (let index = 0; index < regions; index++) {
-      const info = await this.regionInfo(index)
-      if (info.size > 0n) found.push(new Region(await this.#owner(), info))
+      const info = await this.#presentRegion(index)
+      if (info !== undefined) found.push(new Region(await this.#owner(), info))
     }
     return found
   }
@@ -177,9 +208,9 @@ export class Device implements AsyncDisposable {
   async regionByType(type: number, subtype: number): Promise<Region | undefined> {
     const { regions } = await this.info()
     for (let index = 0; index < regions; index++) {
-      const info = await this.regionInfo(index)
+      const info = await this.#presentRegion(index)
       // VENDOR_TYPE is the sign bit: whoever writes 1 << 31 | id has a negative number.
-      if (info.size > 0n && info.type?.type === type >>> 0 && info.type.subtype === subtype) {
+      if (info?.type?.type === type >>> 0 && info.type.subtype === subtype) {
         return new Region(await this.#owner(), info)
       }
     }
@@ -195,6 +226,66 @@ export class Device implements AsyncDisposable {
   async irqInfo(index: number): Promise<NativeIrqInfo> {
     checkIndex('interrupt', index)
     return unwrap(await this.#open().irqInfo(index), this.spec)
+  }
+
+  /**
+   * The interrupts of an index, by its name or number. The same object at each call.
+   * @throws {VfioError} `ERR_VFIO_NO_SUCH_INTERRUPT` when there are none
+   */
+  async interrupts(which: InterruptKind | number): Promise<Interrupts> {
+    const { flags } = await this.info()
+    const index = typeof which === 'number' ? which : indexOf(which, flags)
+    if (index === undefined)
+      throw noSuchInterrupt(this.spec, `this kind of device has no ${which} interrupts`)
+    let info: NativeIrqInfo
+    try {
+      info = await this.irqInfo(index)
+    } catch (error) {
+      // How drivers say that an index does not exist.
+      if (error instanceof VfioError && error.code === 'EINVAL')
+        throw noSuchInterrupt(this.spec, `there is no interrupt index ${index}`)
+      throw error
+    }
+    if (info.count === 0)
+      throw noSuchInterrupt(this.spec, `there are no ${nameOfIndex(index, flags)} interrupts`)
+    const known = this.#interrupts.get(index)
+    if (known) return known
+    const exclusive = isExclusive(index, flags)
+    const interrupts = new Interrupts(
+      {
+        spec: this.spec,
+        native: () => this.#open(),
+        rival: (own) => {
+          if (!exclusive) return undefined
+          for (const other of this.#interrupts.values()) {
+            if (other !== own && other.enabled && isExclusive(other.index, flags)) return other.name
+          }
+          return undefined
+        },
+        isClosed: () => this.closed,
+      },
+      nameOfIndex(index, flags),
+      info,
+    )
+    this.#interrupts.set(index, interrupts)
+    return this.#children.add(interrupts)
+  }
+
+  /** What the driver has to tell: that the device is wanted back, has failed, or is gone. `openDevice` has them armed. */
+  get notices(): DeviceNotices {
+    this.#notices ??= new DeviceNotices({
+      spec: this.spec,
+      interrupts: (kind) => this.interrupts(kind),
+      isGone: () => this.#isGone(),
+      close: () => this.close(),
+    })
+    return this.#notices
+  }
+
+  // A PCI device that has left the bus answers every read with ones; its status register has bits that are always 0.
+  async #isGone(): Promise<boolean> {
+    const config = await this.region(PCI_CONFIG_REGION)
+    return (await config.readRegister(PCI_STATUS, 2)) === 0xffff
   }
 
   /**
@@ -365,11 +456,25 @@ export class Device implements AsyncDisposable {
   }
 
   /**
+   * Serves the device over vfio-user. What `make` makes of the native server is closed before the device.
+   * @internal `serve()` is how it is done.
+   */
+  async startServer<T extends Child>(
+    path: string,
+    options: NativeServeOptions,
+    make: (native: NativeServer, siblings: Children) => T,
+  ): Promise<T> {
+    const native = unwrap(await this.#open().serve(path, options), this.spec)
+    return this.#children.add(make(native, this.#children))
+  }
+
+  /**
    * Closes what was opened through the device (sessions, mappings), the device, then what it holds (group, container). Idempotent. Settles when every call in progress has returned: an ioctl
    * cannot be interrupted. A real driver resets the device when its last holder closes it.
    */
   close(): Promise<void> {
     this.#closing ??= (async () => {
+      this.#notices?.stop()
       await Promise.all([this.#native.close(), this.#children.close()])
       for (const held of this.#identity.holds) await held[Symbol.asyncDispose]()
     })()

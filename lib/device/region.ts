@@ -3,6 +3,8 @@ import { unwrap, VfioError } from '../errors/index.js'
 import type { NativeDevice, NativeRegionInfo, RegisterWidth } from '../native-binding.js'
 import type { AccessGate, AccessOptions } from './access-gate.js'
 import type { Children } from './children.js'
+import type { EventFd } from './event-fd.js'
+import { Ioeventfd } from './ioeventfd.js'
 import { regionCapabilityName, regionKind } from './region-kind.js'
 import { RegionMapping } from './region-mapping.js'
 
@@ -134,6 +136,42 @@ export class Region {
     const at = this.#checked(offset, data.byteLength, 1)
     this.#owner.gate.check(this.index, options)
     unwrap(await this.#owner.native().writeRegion(this.index, at, data), this.#owner.spec)
+  }
+
+  /**
+   * `VFIO_DEVICE_IOEVENTFD`: from now on the kernel writes `value` whenever `event` is signalled, without this process: a doorbell that a
+   * guest rings through KVM.
+   * @param offset in bytes, a multiple of `width`
+   * @param event an eventfd, or the descriptor of somebody else's; it stays the giver's
+   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED` where the backend has none
+   * @throws {VfioSystemError} EINVAL: not in a BAR, or on the MSI-X table; EEXIST: this write has an eventfd already; ENOSPC: too many;
+   *   ENOTTY: not a device of vfio-pci or one of its variants
+   */
+  async ioeventfd(
+    offset: number | bigint,
+    width: RegisterWidth,
+    value: number | bigint,
+    event: EventFd | number,
+  ): Promise<Ioeventfd> {
+    const at = this.#checked(offset, width, width)
+    const wide = BigInt(value)
+    if (wide < 0n || wide >= 1n << BigInt(8 * width))
+      throw new RangeError(`${wide} does not fit ${width} bytes`)
+    const assign = async (to: EventFd | number): Promise<void> => {
+      const target = typeof to === 'number' ? to : to.native
+      unwrap(await this.#owner.native().setIoeventfd(this.index, at, width, wide, target), this.#owner.spec)
+    }
+    await assign(event)
+    return this.#owner.children.add(
+      new Ioeventfd(this.#owner.children, async () => {
+        try {
+          await assign(-1)
+        } catch (error) {
+          // The device is gone, and its assignments with it.
+          if (!(error instanceof VfioError && error.code === 'ERR_VFIO_CLOSED')) throw error
+        }
+      }),
+    )
   }
 
   /**

@@ -12,6 +12,9 @@ export const errorCodes = {
   ERR_VFIO_NO_SUCH_DEVICE: 'no such device on this host',
   ERR_VFIO_NOT_BOUND: 'the device is not bound to a VFIO driver',
   ERR_VFIO_PERMISSION: 'no permission to open the VFIO node',
+  ERR_VFIO_NO_SUCH_DRIVER: 'the driver is not there: its module is not loaded, or this kernel has none',
+  ERR_VFIO_HOST_CHANGE:
+    'a change of the host failed; what was changed by then was put back as far as possible',
   ERR_VFIO_GROUP_NOT_VIABLE: 'a sibling in the IOMMU group is bound to a driver that is not VFIO',
   ERR_VFIO_IN_USE: 'somebody else, or this process, holds the device or its group',
   ERR_VFIO_NOIOMMU: 'the group has no IOMMU protection and was not asked for by name',
@@ -22,6 +25,7 @@ export const errorCodes = {
   ERR_VFIO_REGION_FORBIDDEN: 'the device is in a state in which this region must not be touched',
   ERR_VFIO_MAPPED: 'a mapping of the device is open that this call would make deadly to touch',
   ERR_VFIO_VF_TOKEN: 'the VF token is missing, wrong, malformed, or not wanted',
+  ERR_VFIO_NO_SUCH_INTERRUPT: 'the device has no such interrupt, or it is not enabled',
   ERR_VFIO_NOT_MIGRATABLE: 'the device offers neither migration protocol',
   ERR_VFIO_TRANSITION: 'a device did not enter the state that was asked for',
   ERR_VFIO_NO_ROUTE: 'no legal route leads from the device state to the one that was asked for',

@@ -49,12 +49,12 @@ export async function bundleOf(device: MigratableDevice): Promise<Bundle> {
   return bundle
 }
 
-/** The error for a device that lives in a process and cannot leave it. */
+/** The error for a device that lives in a process, this one or a vfio-user server, and cannot leave it. */
 export function notADescriptor(spec: string): VfioError {
   return new VfioError(
     'ERR_VFIO_UNSUPPORTED',
-    `${spec} lives in this process and has no descriptor that could be handed over. A simulated device outlives its process only behind a vfio-user ` +
-      'server; until there is one, keep this process (--hold)',
+    `${spec} has no descriptor that could be handed over: only devices of the kernel have one. To outlive the process that uses it, a simulated ` +
+      'device is served over vfio-user (vfio-migrate serve); else keep this process (--hold)',
     { device: spec },
   )
 }

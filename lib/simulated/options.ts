@@ -5,6 +5,7 @@ export const simulatedOperations = [
   'info',
   'region-info',
   'irq-info',
+  'set-irqs',
   'reset',
   'register-read',
   'register-write',
@@ -24,7 +25,7 @@ export interface SimulatedFault {
   readonly operation: SimulatedOperation
   /**
    * Only for this: the state entered (`set-state`), the register or `memory`, `config`, `data` (`register-read`, `register-write`), the
-   * region's index (`region-info`). Default: any.
+   * region's index (`region-info`, `map`), the interrupt index (`irq-info`, `set-irqs`). Default: any.
    */
   readonly argument?: string
   /** The errno's name, for example `EIO`. */

@@ -7,6 +7,7 @@
 #include "binding/container_handle.h"
 #include "binding/descriptor_handle.h"
 #include "binding/device_handle.h"
+#include "binding/event_fd_handle.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
@@ -15,10 +16,12 @@
 #include "binding/iommufd_handle.h"
 #include "binding/mapping_handle.h"
 #include "binding/message_socket_handle.h"
+#include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
+#include "binding/vfio_user_client.h"
 
 #ifndef VFM_VERSION
 #error "VFM_VERSION is the package's version, given by binding.gyp and CMakeLists.txt"
@@ -40,12 +43,17 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<DescriptorHandle>(env);
   define<MessageSocketHandle>(env);
   define<MessageListenerHandle>(env);
+  define<ServerHandle>(env);
+  define<EventFdHandle>(env);
   define<IommufdHandle>(env);
   define<IoasHandle>(env);
   define<HwptHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
+  exports.Set("openEventFd", Napi::Function::New(env, &openEventFd, "openEventFd"));
+  exports.Set("adoptEventFd", Napi::Function::New(env, &adoptEventFd, "adoptEventFd"));
+  exports.Set("openVfioUser", Napi::Function::New(env, &openVfioUser, "openVfioUser"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
   exports.Set("openIommufd", Napi::Function::New(env, &openIommufd, "openIommufd"));

@@ -26,7 +26,12 @@ std::shared_ptr<Completions> Completions::create(Napi::Env env) {
 }
 
 void Completions::expect() {
-  if (expected_++ == 0) napi_ref_threadsafe_function(env_, function_);
+  if (expected_++ == 0 && alive_) napi_ref_threadsafe_function(env_, function_);
+}
+
+// Only this thread changes alive_ while the environment lives.
+void Completions::relent() {
+  if (--expected_ == 0 && alive_) napi_unref_threadsafe_function(env_, function_);
 }
 
 void Completions::post(std::unique_ptr<Completion> completion) {
@@ -52,9 +57,10 @@ void Completions::drain(Napi::Env env) {
   }
   for (auto& completion : ready) {
     Napi::HandleScope scope(env);
+    const bool expected = completion->isExpected();
     completion->settle(env);
     completion.reset();
-    if (--expected_ == 0) napi_unref_threadsafe_function(env_, function_);
+    if (expected) relent();
   }
 }
 

@@ -20,6 +20,8 @@ class Completion {
   // On the JavaScript thread. Never called when the environment is gone, so a completion holds nothing that
   // only JavaScript can free.
   virtual void settle(Napi::Env env) = 0;
+  // Whether expect() was called for it: not for news that may come or not.
+  virtual bool isExpected() const { return true; }
 };
 
 class Completions : public std::enable_shared_from_this<Completions> {
@@ -29,6 +31,8 @@ class Completions : public std::enable_shared_from_this<Completions> {
 
   // JavaScript thread: from here on the process stays alive until the completion has settled.
   void expect();
+  // JavaScript thread: takes one expect() back, where nothing came or will come.
+  void relent();
   // Any thread. Dropped when the environment is gone.
   void post(std::unique_ptr<Completion> completion);
   // JavaScript thread, when the environment goes: lanes may still post, nothing settles any more.

@@ -5,7 +5,9 @@
 
 #include "binding/arguments.h"
 #include "binding/device_values.h"
+#include "binding/irq_arguments.h"
 #include "binding/mapping_handle.h"
+#include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
@@ -26,6 +28,8 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::reset>("reset"),
                       InstanceMethod<&DeviceHandle::hotResetInfo>("hotResetInfo"),
                       InstanceMethod<&DeviceHandle::hotReset>("hotReset"),
+                      InstanceMethod<&DeviceHandle::setIrqs>("setIrqs"),
+                      InstanceMethod<&DeviceHandle::setIoeventfd>("setIoeventfd"),
                       InstanceMethod<&DeviceHandle::readRegister>("readRegister"),
                       InstanceMethod<&DeviceHandle::writeRegister>("writeRegister"),
                       InstanceMethod<&DeviceHandle::readRegion>("readRegion"),
@@ -44,6 +48,7 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::feature>("feature"),
                       InstanceMethod<&DeviceHandle::v1Source>("v1Source"),
                       InstanceMethod<&DeviceHandle::v1Sink>("v1Sink"),
+                      InstanceMethod<&DeviceHandle::serve>("serve"),
                       InstanceMethod<&DeviceHandle::close>("close")});
 }
 
@@ -97,6 +102,32 @@ Napi::Value DeviceHandle::irqInfo(const Napi::CallbackInfo& info) {
       info.Env(), access_, "VFIO_DEVICE_GET_IRQ_INFO",
       [index](Device& device) { return device.irqInfo(index); },
       [](Napi::Env env, const IrqInfo& value) -> Napi::Value { return toObject(env, value); });
+}
+
+Napi::Value DeviceHandle::setIrqs(const Napi::CallbackInfo& info) {
+  auto asked = irqArguments(info);
+  if (!asked) return info.Env().Undefined();
+  return call<std::nullptr_t>(
+      info.Env(), urgent_, "VFIO_DEVICE_SET_IRQS",
+      [asked = std::move(*asked)](Device& device) -> Result<std::nullptr_t> {
+        Status done = device.setIrqs(asked.request);
+        if (!done) return std::move(done).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
+}
+
+Napi::Value DeviceHandle::setIoeventfd(const Napi::CallbackInfo& info) {
+  auto asked = ioeventfdArguments(info);
+  if (!asked) return info.Env().Undefined();
+  return call<std::nullptr_t>(
+      info.Env(), urgent_, "VFIO_DEVICE_IOEVENTFD",
+      [asked = std::move(*asked)](Device& device) -> Result<std::nullptr_t> {
+        Status done = device.setIoeventfd(asked.request);
+        if (!done) return std::move(done).failure();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
 }
 
 Napi::Value DeviceHandle::reset(const Napi::CallbackInfo& info) {
@@ -346,6 +377,21 @@ Napi::Value DeviceHandle::v1Sink(const Napi::CallbackInfo& info) {
   if (!request) return info.Env().Undefined();
   auto sink = std::make_shared<V1LoadRounds>(device_, request->region, request->path, request->maxChunk);
   return make<SinkHandle>(info.Env(), {std::move(sink), std::move(request->cancellation), 0});
+}
+
+Napi::Value DeviceHandle::serve(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.text(0);
+  const Napi::Object object = arguments.object(1);
+  if (!arguments.ok()) return info.Env().Undefined();
+  return call<std::shared_ptr<vfio_user::Server>>(
+      info.Env(), access_, "vfio-user server",
+      [path, options = serveOptionsFrom(object), device = device_](Device&) {
+        return vfio_user::Server::start(device, path, options);
+      },
+      [](Napi::Env env, std::shared_ptr<vfio_user::Server> server) -> Napi::Value {
+        return make<ServerHandle>(env, {std::move(server)});
+      });
 }
 
 Napi::Value DeviceHandle::close(const Napi::CallbackInfo& info) {

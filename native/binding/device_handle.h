@@ -25,6 +25,8 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value deviceInfo(const Napi::CallbackInfo& info);
   Napi::Value regionInfo(const Napi::CallbackInfo& info);
   Napi::Value irqInfo(const Napi::CallbackInfo& info);
+  Napi::Value setIrqs(const Napi::CallbackInfo& info);
+  Napi::Value setIoeventfd(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
   Napi::Value hotResetInfo(const Napi::CallbackInfo& info);
   Napi::Value hotReset(const Napi::CallbackInfo& info);
@@ -46,6 +48,7 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value v1Source(const Napi::CallbackInfo& info);
   Napi::Value v1Sink(const Napi::CallbackInfo& info);
+  Napi::Value serve(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   template <typename T, typename Work, typename Convert>

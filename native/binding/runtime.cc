@@ -27,10 +27,20 @@ Runtime* Runtime::install(Napi::Env env) {
 void Runtime::onCleanup(void* self) {
   auto* runtime = static_cast<Runtime*>(self);
   runtime->completions_->shut();
+  runtime->reactor_.reset();
   runtime->pinCount_->waitUntilIdle();
 }
 
 Runtime::~Runtime() = default;
+
+Result<std::shared_ptr<Reactor>> Runtime::reactor() {
+  if (!reactor_) {
+    auto reactor = Reactor::create();
+    if (!reactor.ok()) return std::move(reactor).failure();
+    reactor_ = std::move(*reactor);
+  }
+  return reactor_;
+}
 
 Pinned Runtime::pin(Napi::TypedArrayOf<uint8_t> view) {
   const uint64_t id = nextPin_++;

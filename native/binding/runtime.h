@@ -15,6 +15,7 @@
 #include "binding/completions.h"
 #include "binding/failure.h"
 #include "core/base/span.h"
+#include "core/events/reactor.h"
 
 namespace vfm::binding {
 
@@ -64,6 +65,8 @@ class Runtime {
   ~Runtime();
 
   const std::shared_ptr<Completions>& completions() const { return completions_; }
+  // The environment's one thread for eventfds; it starts with the first watch.
+  Result<std::shared_ptr<Reactor>> reactor();
   Napi::FunctionReference& classOf(const char* name) { return classes_[name]; }
 
   Pinned pin(Napi::TypedArrayOf<uint8_t> view);
@@ -85,6 +88,7 @@ class Runtime {
 
   napi_env env_ = nullptr;
   std::shared_ptr<Completions> completions_;
+  std::shared_ptr<Reactor> reactor_;
   std::map<std::string, Napi::FunctionReference> classes_;
   std::map<uint64_t, Napi::Reference<Napi::TypedArrayOf<uint8_t>>> pins_;
   std::shared_ptr<PinCount> pinCount_ = std::make_shared<PinCount>();

@@ -33,6 +33,11 @@ export class Container implements AsyncDisposable {
     return new Container(unwrapAdoption(await binding().adoptContainer(fd), `fd:${fd}`))
   }
 
+  /** @internal */
+  static over(native: NativeContainer): Container {
+    return new Container(native)
+  }
+
   /** Borrowed; -1 once closed. */
   get descriptor(): number {
     return this.native.descriptor

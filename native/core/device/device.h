@@ -58,6 +58,8 @@ class Device {
   // VFIO_DEVICE_SET_IRQS. The eventfds in the request are real ones on every backend.
   virtual Status setIrqs(const IrqRequest& /*request*/) { return lacks("VFIO_DEVICE_SET_IRQS"); }
 
+  virtual Status setIoeventfd(const IoeventfdRequest& /*request*/) { return lacks("VFIO_DEVICE_IOEVENTFD"); }
+
   // VFIO_DEVICE_RESET. Leads to running, ends every session, loses the device's state.
   virtual Status reset() = 0;
 

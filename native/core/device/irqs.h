@@ -29,4 +29,13 @@ struct IrqRequest {
   std::variant<IrqsAll, IrqsChosen, IrqDescriptors> data;
 };
 
+// VFIO_DEVICE_IOEVENTFD: from now on each signal of the eventfd is a register write.
+struct IoeventfdRequest {
+  uint32_t region = 0;
+  uint64_t offset = 0;
+  uint32_t width = 0;  // 1, 2, 4 or 8; the write is aligned to it
+  uint64_t value = 0;
+  int descriptor = -1;  // borrowed; -1 takes the assignment of exactly these four back
+};
+
 }  // namespace vfm

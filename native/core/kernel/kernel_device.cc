@@ -10,7 +10,6 @@
 #include "core/kernel/hot_reset.h"
 #include "core/kernel/kernel_mapping.h"
 #include "uapi/device.h"
-#include "uapi/irq.h"
 #include "uapi/region.h"
 
 namespace vfm::kernel {
@@ -93,17 +92,6 @@ Result<RegionInfo> KernelDevice::queryRegion(uint32_t index) {
   return Failure::because(Reason::kMalformed, "VFIO_DEVICE_GET_REGION_INFO " + std::to_string(index),
                           "the device asks for ever more room, or for more than " +
                               std::to_string(kLargestRegionInfo) + " bytes");
-}
-
-Result<IrqInfo> KernelDevice::irqInfo(uint32_t index) {
-  uapi::VfioIrqInfo info{};
-  info.argsz = sizeof(info);
-  info.index = index;
-  const int result = retryInterrupted([&] {
-    return handle_->sys().ioctl(handle_->fd(), uapi::kVfioDeviceGetIrqInfo, static_cast<void*>(&info));
-  });
-  if (result < 0) return ioctlFailure(result, "VFIO_DEVICE_GET_IRQ_INFO " + std::to_string(index));
-  return IrqInfo{index, info.flags, info.count};
 }
 
 Status KernelDevice::reset() {

@@ -28,7 +28,10 @@ class KernelDevice final : public Device {
 
   Result<DeviceInfo> info() override;
   Result<RegionInfo> regionInfo(uint32_t index) override;
+  // Asked of the kernel once per index: masking and unmasking check against it every time.
   Result<IrqInfo> irqInfo(uint32_t index) override;
+  Status setIrqs(const IrqRequest& request) override;
+  Status setIoeventfd(const IoeventfdRequest& request) override;
   Status reset() override;
   Result<HotResetInfo> hotResetInfo() override;
   Status hotReset(const std::vector<int>& groups) override;
@@ -68,6 +71,8 @@ class KernelDevice final : public Device {
   std::shared_ptr<DeviceHandle> handle_;
   std::mutex regionsMutex_;  // of regions_ only, never held over a system call
   std::map<uint32_t, RegionInfo> regions_;
+  std::mutex irqsMutex_;  // likewise
+  std::map<uint32_t, IrqInfo> irqs_;
 };
 
 }  // namespace vfm::kernel

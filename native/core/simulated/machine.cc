@@ -7,6 +7,12 @@
 
 namespace vfm {
 
+namespace {
+constexpr uint64_t kPciCommand = 0x04;
+constexpr uint32_t kPciCommandMaster = 1u << 2;
+constexpr uint32_t kPciCommandIntxDisable = 1u << 10;
+}  // namespace
+
 Result<std::unique_ptr<Machine>> Machine::create(const SimulatedOptions& options) {
   Result<DeviceMemory> memory = DeviceMemory::create(options.stateBytes);
   if (!memory.ok()) return std::move(memory).failure();
@@ -84,7 +90,12 @@ int Machine::readRegister(const RegisterLayout& layout, Bytes into) {
     case Register::kSeed:
       value = migrated_.seed;
       break;
+    case Register::kIrqStatus:
+      value = interrupts_.lineIsUp() ? 1 : 0;
+      break;
     case Register::kCommand:
+    case Register::kIrqRaise:
+    case Register::kIrqAcknowledge:
       return EINVAL;
     case Register::kDirtyRate:
       value = migrated_.dirtyRate;
@@ -124,6 +135,11 @@ int Machine::writeRegister(const RegisterLayout& layout, uint64_t value) {
       break;
     case Register::kCommand:
       return command(low);
+    case Register::kIrqRaise:
+      return interrupts_.raise(low >> 16, low & 0xffff, (pciCommand() & kPciCommandMaster) != 0);
+    case Register::kIrqAcknowledge:
+      if (low & 1) interrupts_.lowerLine();
+      return 0;
     case Register::kDirtyRate:
       migrated_.dirtyRate = value;
       break;
@@ -149,12 +165,29 @@ int Machine::command(uint32_t command) {
       return step(1);
     case kCommandDmaWrite:
     case kCommandDmaRead:
-      // Attached to no address space, so that every IOVA is unmapped.
-      local_.dmaStatus = EFAULT;
+      local_.dmaStatus = static_cast<uint32_t>(transfer(command));
       return 0;
     default:
       return EINVAL;
   }
+}
+
+uint32_t Machine::pciCommand() const {
+  uint8_t bytes[2] = {};
+  config_.read(kPciCommand, {bytes, sizeof(bytes)});
+  return bytes[0] | uint32_t{bytes[1]} << 8;
+}
+
+void Machine::writeConfig(uint64_t offset, ConstBytes from) {
+  config_.write(offset, from);
+  interrupts_.disableLine((pciCommand() & kPciCommandIntxDisable) != 0);
+}
+
+int Machine::transfer(uint32_t command) {
+  if (!config_.busMaster()) return EIO;
+  if (command == kCommandDmaWrite) return dma_.write(local_.dmaIova, local_.dmaLength, migrated_.seed);
+  touched(0, std::min(local_.dmaLength, memory_.size()));
+  return dma_.read(local_.dmaIova, local_.dmaLength, memory_);
 }
 
 int Machine::readMemory(uint64_t offset, Bytes into) {
@@ -169,6 +202,7 @@ int Machine::writeMemory(uint64_t offset, ConstBytes from) {
 }
 
 int Machine::reset() {
+  interrupts_.reset();
   local_.runCount = 0;
   activity_ = Activity::kRunning;
   return discard();

@@ -10,6 +10,8 @@
 
 #include "core/simulated/config_space.h"
 #include "core/simulated/device_memory.h"
+#include "core/simulated/dma_engine.h"
+#include "core/simulated/interrupts.h"
 #include "core/simulated/options.h"
 #include "core/simulated/registers.h"
 #include "core/simulated/save_progress.h"
@@ -48,7 +50,10 @@ class Machine {
   int writeRegister(const RegisterLayout& layout, uint64_t value);
   int readMemory(uint64_t offset, Bytes into);
   int writeMemory(uint64_t offset, ConstBytes from);
-  ConfigSpace& config() { return config_; }
+  const ConfigSpace& config() const { return config_; }
+  void writeConfig(uint64_t offset, ConstBytes from);
+  Interrupts& interrupts() { return interrupts_; }
+  DmaEngine& dma() { return dma_; }
 
   // As VFIO_DEVICE_RESET: zeros, and running. PCI command and BARs stay, as vfio-pci keeps them.
   int reset();
@@ -61,14 +66,18 @@ class Machine {
   void retime();
   int step(uint64_t steps);
   int command(uint32_t command);
+  uint32_t pciCommand() const;
+  int transfer(uint32_t command);
   void touched(uint64_t offset, uint64_t length) {
     if (watcher_) watcher_->touched(offset, length);
   }
 
   DeviceMemory memory_;
   ConfigSpace config_;
+  DmaEngine dma_;
   MigratedRegisters migrated_;
   LocalRegisters local_;
+  Interrupts interrupts_;
   Workload workload_;
   Activity activity_ = Activity::kRunning;
   SaveProgress* watcher_ = nullptr;

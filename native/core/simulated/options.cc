@@ -12,6 +12,7 @@ constexpr Named kOperations[] = {
     {"info", Operation::kInfo},
     {"region-info", Operation::kRegionInfo},
     {"irq-info", Operation::kIrqInfo},
+    {"set-irqs", Operation::kSetIrqs},
     {"reset", Operation::kReset},
     {"register-read", Operation::kRegisterRead},
     {"register-write", Operation::kRegisterWrite},

@@ -36,7 +36,8 @@ enum class DrainedConvention : uint8_t { kEnomsg, kZero };
 enum class Operation : uint8_t {
   kInfo,        // VFIO_DEVICE_GET_INFO
   kRegionInfo,  // argument: the region index in decimal
-  kIrqInfo,
+  kIrqInfo,     // argument: the interrupt index in decimal
+  kSetIrqs,     // likewise
   kReset,
   kRegisterRead,  // argument: a register's name, "memory" (BAR2), "config" or "data" (v1 data section)
   kRegisterWrite,

@@ -18,6 +18,9 @@ constexpr RegisterLayout kLayout[] = {
     {Register::kDmaStatus, "dma-status", 0x34, 4, true, false},
     {Register::kDmaIova, "dma-iova", 0x38, 8, true, true},
     {Register::kDmaLength, "dma-length", 0x40, 8, true, true},
+    {Register::kIrqRaise, "irq-raise", 0x48, 4, false, true},
+    {Register::kIrqStatus, "irq-status", 0x4c, 4, true, false},
+    {Register::kIrqAcknowledge, "irq-acknowledge", 0x50, 4, false, true},
 };
 }  // namespace
 

@@ -20,7 +20,10 @@ enum class Register : uint8_t {
   kRunCount,
   kDmaStatus,
   kDmaIova,
-  kDmaLength
+  kDmaLength,
+  kIrqRaise,
+  kIrqStatus,
+  kIrqAcknowledge
 };
 
 struct RegisterLayout {

@@ -35,17 +35,6 @@ Result<DeviceInfo> SimulatedDevice::info() {
                     v1_ ? kMigration + 1 : kPciRegions, kIrqs};
 }
 
-Result<IrqInfo> SimulatedDevice::irqInfo(uint32_t index) {
-  Lock lock(mutex_);
-  const char* request = "VFIO_DEVICE_GET_IRQ_INFO";
-  if (Status fine = trouble(lock, Operation::kIrqInfo, std::to_string(index), "ioctl", request); !fine.ok()) {
-    return std::move(fine).failure();
-  }
-  if (index >= kIrqs)
-    return Failure::system(EINVAL, "ioctl", request, "no interrupt " + std::to_string(index));
-  return IrqInfo{index, 0, 0};
-}
-
 Result<RegionInfo> SimulatedDevice::describe(uint32_t index) {
   RegionInfo region;
   region.index = index;
@@ -177,7 +166,7 @@ Result<size_t> SimulatedDevice::accessRegion(uint32_t index, uint64_t offset, si
       break;
     case kConfig:
       if (into) machine_->config().read(offset, {into, size});
-      if (from) machine_->config().write(offset, {from, size});
+      if (from) machine_->writeConfig(offset, {from, size});
       break;
     default:
       if (from && offset == MigrationV1::kDeviceState) {

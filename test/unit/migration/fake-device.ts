@@ -96,14 +96,11 @@ export class FakeDevice {
       descriptor: -1,
       companions: [],
       adoptSession: unused,
-      startDmaLog: unused,
-      reportDmaLog: unused,
-      stopDmaLog: unused,
-      attach: unused,
-      detach: unused,
       info: async () => ({ flags: 1, regions: 10, irqs: 0 }),
       regionInfo: async (index) => this.#region(index),
       irqInfo: unused,
+      setIrqs: unused,
+      setIoeventfd: unused,
       reset: () =>
         this.#do(
           'reset',
@@ -137,9 +134,15 @@ export class FakeDevice {
       migrationState: () => this.#do('get', noop, () => this.state),
       setMigrationState: (state) => this.#set(state),
       migrationDataSize: () => this.#do('data-size', noop, () => 4n),
+      startDmaLog: unused,
+      reportDmaLog: unused,
+      stopDmaLog: unused,
+      attach: unused,
+      detach: unused,
       feature: unused,
       v1Source: () => this.#source(),
       v1Sink: () => this.#sink(),
+      serve: unused,
       close: async () => null,
     }
   }
