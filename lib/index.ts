@@ -14,6 +14,7 @@ export type { AffectedDevice, HotResetInfo, HotResetOptions } from './device/hot
 export type { InterruptKind } from './device/interrupt-index.js'
 export { type InterruptFlags, Interrupts, type VectorTarget } from './device/interrupts.js'
 export { Ioeventfd } from './device/ioeventfd.js'
+export type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from './device/notices.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
@@ -30,6 +31,7 @@ export {
   UnsupportedPlatformError,
   VfioAbortError,
   VfioError,
+  VfioHostChangeError,
   VfioMigrationError,
   VfioSystemError,
   VfioTransitionError,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { DeviceIdentity } from './device/device.js'
+import type { Container } from './device/kernel/container.js'
+import type { Ioas } from './device/kernel/ioas.js'
+import type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 import type { NoticeOptions } from './device/notices.js'
 import { parseDeviceSpec } from './device/spec.js'
 import { throwIfAborted, VfioError } from './errors/index.js'
@@ -27,6 +30,20 @@ export interface OpenOptions {
    * without anybody here knowing. Default: armed, except for a device that another process handed over.
    */
   readonly notices?: NoticeOptions | boolean
+  /**
+   * How to reach a device of the kernel's. `group`: `/dev/vfio/N` and a container, on every kernel; `cdev`: `/dev/vfio/devices/vfioN` and an
+   * iommufd, Linux 6.6. Default `auto`: what `needs` and `addressSpace` ask for, else the node if the device is named by it, else the
+   * group. {@link MigratableDevice.path} says which it was.
+   *
+   * Only through a group: dirty tracking of the container, the only one for a v1 device and for most emulated ones; DMA into another
+   * device's memory (Linux 6.12); a second open. Only by the node: dirty bits kept by the IOMMU (Linux 6.7); moving to another address
+   * space while open.
+   */
+  readonly path?: 'auto' | DevicePath
+  /** What the device must be able to do, where that depends on the path. */
+  readonly needs?: readonly DeviceNeed[]
+  /** The address space of its DMA, shared with other devices: a `Container` or an `Ioas`. Default: one of its own. */
+  readonly addressSpace?: Container | Ioas
   readonly signal?: AbortSignal
 }
 

@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Options that several commands share, each parsed and checked in one place.
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { HostChangeOptions } from '../host/index.js'
 import { parseDuration, parseSize } from '../quantity.js'
 import { exitCodeHelp } from './exit-codes.js'
+
+/** What every command that changes the host takes. */
+export interface HostChangeFlags {
+  readonly dryRun?: boolean
+  readonly force?: boolean
+}
 
 export const recoveryPolicies = ['none', 'previous', 'stop', 'reset'] as const
 export const dataPaths = ['auto', 'mapped', 'trapped'] as const
@@ -72,6 +79,17 @@ export function endingOptions(command: Command): Command {
       'hand the device to a program, as descriptor 3 (LISTEN_FDS); its arguments follow --',
     )
     .argument('[arguments...]', 'arguments of the --exec program')
+}
+
+export function changeOptions(command: Command): Command {
+  return command
+    .option('--dry-run', 'print the commands that would do it, and change nothing')
+    .option('--force', 'even if the device is in use: mounted disks, network interfaces, open devices')
+}
+
+/** The flags as the library takes them. */
+export function hostChangeOptions(flags: HostChangeFlags, signal: AbortSignal): HostChangeOptions {
+  return { dryRun: flags.dryRun ?? false, force: flags.force ?? false, signal }
 }
 
 function parsed<T>(value: T | undefined, expected: string): T {

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 import { Command } from 'commander'
+import { bindCommand, unbindCommand } from './commands/bind.js'
 import { demoCommand } from './commands/demo.js'
+import { doctorCommand } from './commands/doctor.js'
 import { inspectCommand } from './commands/inspect.js'
 import { listCommand } from './commands/list.js'
 import { loadCommand } from './commands/load.js'
+import { mdevCommand } from './commands/mdev.js'
 import { migrateCommand } from './commands/migrate.js'
 import { saveCommand } from './commands/save.js'
 import { serveCommand } from './commands/serve.js'
 import { verifyCommand } from './commands/verify.js'
+import { vfsCommand } from './commands/vfs.js'
 import { exitCodeHelp } from './exit-codes.js'
 
 /** The whole command line. What a command needs beyond its own options is imported when it runs. */
 export function program(version: string): Command {
   const root = new Command('vfio-migrate')
-    .description('Save, load and migrate the state of VFIO devices.')
+    .description('Save, load and migrate the state of VFIO devices, and get a host ready for them.')
     .version(version, '-V, --version')
     .showHelpAfterError('(vfio-migrate --help, or vfio-migrate COMMAND --help, says more)')
     .addHelpText(
@@ -25,6 +29,7 @@ with options: sim:v2,state=1GiB,seed=7).
 
 Examples:
   $ vfio-migrate list
+  $ vfio-migrate doctor 0000:17:00.2
   $ vfio-migrate migrate 0000:17:00.2 0000:17:00.3 --hold
   $ vfio-migrate save 0000:17:00.2 -o nic.vfm && vfio-migrate verify nic.vfm
   $ vfio-migrate demo`,
@@ -33,6 +38,11 @@ Examples:
   const commands = [
     listCommand(),
     inspectCommand(),
+    doctorCommand(),
+    bindCommand(),
+    unbindCommand(),
+    vfsCommand(),
+    mdevCommand(),
     migrateCommand(),
     saveCommand(),
     loadCommand(),

@@ -48,6 +48,8 @@ export interface DeviceIdentity {
   readonly spec: string
   /** The kernel driver bound to it, `simulated`, or `undefined` where nobody can say. */
   readonly driver: string | undefined
+  /** How it was reached, for a device of the kernel's. */
+  readonly path?: 'group' | 'cdev'
   /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
   readonly holds: readonly AsyncDisposable[]
 }
@@ -89,6 +91,14 @@ export class Device implements AsyncDisposable {
   /** The driver behind it, where that is known. */
   get driver(): string | undefined {
     return this.#identity.driver
+  }
+
+  /**
+   * How a device of the kernel's was reached: through its group and a container, or by its own node and an iommufd. `undefined` for a
+   * device of another kind.
+   */
+  get path(): 'group' | 'cdev' | undefined {
+    return this.#identity.path
   }
 
   get closed(): boolean {
@@ -143,10 +153,22 @@ export class Device implements AsyncDisposable {
     return this.#regionOwner
   }
 
+  // The kernel counts indexes that a device has nothing at, and answers for them with a size of 0, or as vfio-pci does for the VGA region of
+  // what is no display (drivers/vfio/pci/vfio_pci_core.c), with EINVAL.
+  async #presentRegion(index: number): Promise<RegionInfo | undefined> {
+    try {
+      const info = await this.regionInfo(index)
+      return info.size === 0n ? undefined : info
+    } catch (error) {
+      if (error instanceof VfioError && error.code === 'EINVAL') return undefined
+      throw error
+    }
+  }
+
   /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` when its size is 0 */
   async region(index: number): Promise<Region> {
-    const info = await this.regionInfo(index)
-    if (info.size === 0n) {
+    const info = await this.#presentRegion(index)
+    if (info === undefined) {
       throw new VfioError('ERR_VFIO_NO_SUCH_REGION', `${this.spec} has no region ${index}`, {
         device: this.spec,
       })
@@ -159,8 +181,8 @@ export class Device implements AsyncDisposable {
     const { regions } = await this.info()
     const found: Region[] = []
     for (let index = 0; index < regions; index++) {
-      const info = await this.regionInfo(index)
-      if (info.size > 0n) found.push(new Region(await this.#owner(), info))
+      const info = await this.#presentRegion(index)
+      if (info !== undefined) found.push(new Region(await this.#owner(), info))
     }
     return found
   }
@@ -172,9 +194,9 @@ export class Device implements AsyncDisposable {
   async regionByType(type: number, subtype: number): Promise<Region | undefined> {
     const { regions } = await this.info()
     for (let index = 0; index < regions; index++) {
-      const info = await this.regionInfo(index)
+      const info = await this.#presentRegion(index)
       // VENDOR_TYPE is the sign bit: whoever writes 1 << 31 | id has a negative number.
-      if (info.size > 0n && info.type?.type === type >>> 0 && info.type.subtype === subtype) {
+      if (info?.type?.type === type >>> 0 && info.type.subtype === subtype) {
         return new Region(await this.#owner(), info)
       }
     }

@@ -12,6 +12,9 @@ export const errorCodes = {
   ERR_VFIO_NO_SUCH_DEVICE: 'no such device on this host',
   ERR_VFIO_NOT_BOUND: 'the device is not bound to a VFIO driver',
   ERR_VFIO_PERMISSION: 'no permission to open the VFIO node',
+  ERR_VFIO_NO_SUCH_DRIVER: 'the driver is not there: its module is not loaded, or this kernel has none',
+  ERR_VFIO_HOST_CHANGE:
+    'a change of the host failed; what was changed by then was put back as far as possible',
   ERR_VFIO_GROUP_NOT_VIABLE: 'a sibling in the IOMMU group is bound to a driver that is not VFIO',
   ERR_VFIO_IN_USE: 'somebody else, or this process, holds the device or its group',
   ERR_VFIO_NOIOMMU: 'the group has no IOMMU protection and was not asked for by name',

@@ -10,6 +10,9 @@
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
+#include "binding/hwpt_handle.h"
+#include "binding/ioas_handle.h"
+#include "binding/iommufd_handle.h"
 #include "binding/mapping_handle.h"
 #include "binding/server_handle.h"
 #include "binding/session_handle.h"
@@ -37,6 +40,9 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<GroupHandle>(env);
   define<ServerHandle>(env);
   define<EventFdHandle>(env);
+  define<IommufdHandle>(env);
+  define<IoasHandle>(env);
+  define<HwptHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
@@ -45,6 +51,8 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("openVfioUser", Napi::Function::New(env, &openVfioUser, "openVfioUser"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
+  exports.Set("openIommufd", Napi::Function::New(env, &openIommufd, "openIommufd"));
+  exports.Set("adoptIommufd", Napi::Function::New(env, &adoptIommufd, "adoptIommufd"));
   exports.Set("adoptDevice", Napi::Function::New(env, &adoptDevice, "adoptDevice"));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));

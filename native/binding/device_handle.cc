@@ -38,6 +38,11 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::migrationState>("migrationState"),
                       InstanceMethod<&DeviceHandle::setMigrationState>("setMigrationState"),
                       InstanceMethod<&DeviceHandle::migrationDataSize>("migrationDataSize"),
+                      InstanceMethod<&DeviceHandle::startDmaLog>("startDmaLog"),
+                      InstanceMethod<&DeviceHandle::reportDmaLog>("reportDmaLog"),
+                      InstanceMethod<&DeviceHandle::stopDmaLog>("stopDmaLog"),
+                      InstanceMethod<&DeviceHandle::attach>("attach"),
+                      InstanceMethod<&DeviceHandle::detach>("detach"),
                       InstanceMethod<&DeviceHandle::feature>("feature"),
                       InstanceMethod<&DeviceHandle::v1Source>("v1Source"),
                       InstanceMethod<&DeviceHandle::v1Sink>("v1Sink"),
@@ -51,25 +56,6 @@ DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info)
       access_("vfm:access"),
       urgent_("vfm:urgent") {
   device_ = takeInit<Init>(info).device;
-}
-
-template <typename T, typename Work, typename Convert>
-Napi::Value DeviceHandle::call(Napi::Env env, Lane& lane, const char* what, Work work, Convert convert,
-                               uint64_t pin) {
-  if (!device_) {
-    if (pin != 0) Runtime::of(env).unpin(pin);
-    return failed(env, closed(what));
-  }
-  ++inProgress_;
-  Ref();
-  return Runtime::of(env).run<T>(
-      env, lane, [device = device_, work = std::move(work)]() mutable { return work(*device); },
-      std::move(convert),
-      [this, pin](Napi::Env env) {
-        if (pin != 0) Runtime::of(env).unpin(pin);
-        leave(env);
-        Unref();
-      });
 }
 
 Napi::Value DeviceHandle::descriptor(const Napi::CallbackInfo& info) {

@@ -39,13 +39,45 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value setMigrationState(const Napi::CallbackInfo& info);
   Napi::Value migrationDataSize(const Napi::CallbackInfo& info);
   Napi::Value feature(const Napi::CallbackInfo& info);
+  Napi::Value startDmaLog(const Napi::CallbackInfo& info);
+  Napi::Value reportDmaLog(const Napi::CallbackInfo& info);
+  Napi::Value stopDmaLog(const Napi::CallbackInfo& info);
+  Napi::Value attach(const Napi::CallbackInfo& info);
+  Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value v1Source(const Napi::CallbackInfo& info);
   Napi::Value v1Sink(const Napi::CallbackInfo& info);
   Napi::Value serve(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   template <typename T, typename Work, typename Convert>
-  Napi::Value call(Napi::Env env, Lane& lane, const char* what, Work work, Convert convert, uint64_t pin = 0);
+  Napi::Value call(Napi::Env env, Lane& lane, const char* what, Work work, Convert convert,
+                   uint64_t pin = 0) {
+    if (!device_) {
+      if (pin != 0) Runtime::of(env).unpin(pin);
+      return failed(env, closed(what));
+    }
+    ++inProgress_;
+    Ref();
+    return Runtime::of(env).run<T>(
+        env, lane, [device = device_, work = std::move(work)]() mutable { return work(*device); },
+        std::move(convert),
+        [this, pin](Napi::Env env) {
+          if (pin != 0) Runtime::of(env).unpin(pin);
+          leave(env);
+          Unref();
+        });
+  }
+  template <typename Work>
+  Napi::Value callForStatus(Napi::Env env, Lane& lane, const char* what, Work work) {
+    return call<std::nullptr_t>(
+        env, lane, what,
+        [work = std::move(work)](Device& device) -> Result<std::nullptr_t> {
+          Status status = work(device);
+          if (!status) return std::move(status).failure();
+          return nullptr;
+        },
+        [](Napi::Env env, std::nullptr_t) { return null(env); });
+  }
 
   // A device stuck in a state change can still be reset, and its regions looked at.
   Lane control_;

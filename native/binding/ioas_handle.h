@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// NativeIoas: what an IOAS has beyond any address space; and NativeHwpt.
+// NativeIoas: what an IOAS has beyond any address space.
 #pragma once
 
 #include "binding/handle.h"
@@ -22,13 +22,11 @@ class IoasHandle : public Napi::ObjectWrap<IoasHandle> {
 
  private:
   Napi::Value id(const Napi::CallbackInfo& info);
-  Napi::Value mapAnywhere(const Napi::CallbackInfo& info);
   Napi::Value copy(const Napi::CallbackInfo& info);
   Napi::Value allowIovas(const Napi::CallbackInfo& info);
   Napi::Value hugePages(const Napi::CallbackInfo& info);
   Napi::Value setHugePages(const Napi::CallbackInfo& info);
   Napi::Value hwpt(const Napi::CallbackInfo& info);
-  Napi::Value addressSpace(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   template <typename T, typename Work, typename Convert>
@@ -40,24 +38,7 @@ class IoasHandle : public Napi::ObjectWrap<IoasHandle> {
   std::shared_ptr<kernel::Ioas> ioas_;
 };
 
-class HwptHandle : public Napi::ObjectWrap<HwptHandle> {
- public:
-  static constexpr const char* kName = "Hwpt";
-  struct Init {
-    std::shared_ptr<kernel::Hwpt> hwpt;
-  };
-  static Napi::Function classDefinition(Napi::Env env);
-  explicit HwptHandle(const Napi::CallbackInfo& info);
-  ~HwptHandle() override { dropOn(lane_, std::move(hwpt_)); }
-
- private:
-  Napi::Value id(const Napi::CallbackInfo& info);
-  Napi::Value setDirtyTracking(const Napi::CallbackInfo& info);
-  Napi::Value readDirty(const Napi::CallbackInfo& info);
-  Napi::Value close(const Napi::CallbackInfo& info);
-
-  Lane lane_;
-  std::shared_ptr<kernel::Hwpt> hwpt_;
-};
+// Null, with a TypeError pending, when the value is no open IOAS.
+std::shared_ptr<kernel::Ioas> ioasOf(Napi::Env env, Napi::Value value);
 
 }  // namespace vfm::binding

@@ -4,6 +4,7 @@
  * address space it is attached to (type1 container or IOAS).
  */
 #include <linux/overflow.h>
+#include <linux/pci_regs.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -24,6 +25,12 @@ static int check(const struct vfm_registers *registers, u64 most)
 	return 0;
 }
 
+/* Why it failed is the address space's business; the device sees an aborted access. */
+static int access_memory(struct vfm_device *device, u64 iova, void *data, size_t length, bool write)
+{
+	return vfio_dma_rw(&device->vdev, iova, data, length, write) ? -EFAULT : 0;
+}
+
 static int transfer(struct vfm_device *device, bool write)
 {
 	const struct vfm_registers *registers = &device->registers;
@@ -32,6 +39,8 @@ static int transfer(struct vfm_device *device, bool write)
 	void *bounce;
 	int ret;
 
+	if (!(device->config[PCI_COMMAND] & PCI_COMMAND_MASTER))
+		return -EIO;
 	ret = check(registers, write ? MAX_DMA_BYTES : device->memory.size);
 	if (ret || !length)
 		return ret;
@@ -47,7 +56,7 @@ static int transfer(struct vfm_device *device, bool write)
 			/* Noted first, and even if it fails: part of it may have been written. */
 			vfm_dma_log_note(device, iova, part);
 		}
-		ret = vfio_dma_rw(&device->vdev, iova, bounce, part, write);
+		ret = access_memory(device, iova, bounce, part, write);
 		if (!ret && !write)
 			ret = vfm_memory_write(&device->memory, done, bounce, part);
 		done += part;

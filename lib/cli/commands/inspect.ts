@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Command } from 'commander'
+import type { HostDevice } from '../../host/index.js'
 import { type CommandReport, type CommonOptions, runCommand } from '../command-run.js'
 import { common } from '../options.js'
 
@@ -12,7 +13,8 @@ export function inspectCommand(): Command {
   const command = new Command('inspect')
     .summary('what is known of one device; with --probe, what it says itself')
     .description(
-      'Shows what sysfs and debugfs say of a device, and opens nothing. --probe opens it and asks: regions, interrupts, migration.\n' +
+      'Shows what sysfs and debugfs say of a device, and opens nothing. --probe opens it and asks: regions, interrupts, features,\n' +
+        'capabilities, migration.\n' +
         'Mind that opening has consequences: vfio-pci and its variants reset a device when it is first opened and when it is last\n' +
         'closed. Whatever a device held that nobody else has open is gone after a probe.',
     )
@@ -39,7 +41,7 @@ export function inspectCommand(): Command {
 }
 
 async function hostReport(spec: string, sysfs: string | undefined): Promise<CommandReport> {
-  const [{ findDevice, parseAddress }, { VfioError }, { facts }] = await Promise.all([
+  const [{ copiedRoots, findDevice, parseAddress }, { VfioError }, { facts }] = await Promise.all([
     import('../../host/index.js'),
     import('../../errors/index.js'),
     import('../table.js'),
@@ -62,7 +64,7 @@ async function hostReport(spec: string, sysfs: string | undefined): Promise<Comm
       ]),
     }
   }
-  const device = await findDevice(spec, sysfs === undefined ? {} : { sysfs })
+  const device = await findDevice(spec, sysfs === undefined ? {} : await copiedRoots(sysfs))
   if (device === undefined) {
     const known = parseAddress(spec) !== undefined
     throw new VfioError(
@@ -87,7 +89,15 @@ async function hostReport(spec: string, sysfs: string | undefined): Promise<Comm
       ],
       ['type', mdev?.type],
       ['parent', mdev?.parent],
+      [
+        'SR-IOV',
+        pci?.sriov &&
+          `${pci.sriov.enabled} of ${pci.sriov.total} virtual functions are there (vfio-migrate vfs)`,
+      ],
       ['driver', `${device.driver ?? 'none'}${device.vfio ? '' : ' (not VFIO)'}`],
+      ['reserved for', device.driverOverride],
+      ['fitting driver', fittingText(device)],
+      ['NUMA node', device.numaNode?.toString()],
       [
         'IOMMU group',
         group === undefined ? 'none' : `${group.id}${group.noiommu ? ', without an IOMMU' : ''}`,
@@ -111,6 +121,13 @@ async function hostReport(spec: string, sysfs: string | undefined): Promise<Comm
       ['state', migration.state],
     ]),
   }
+}
+
+// Worth a line where it is another than the device has.
+function fittingText({ driver, vfioDriver }: HostDevice): string | undefined {
+  if (vfioDriver === undefined || vfioDriver.driver === driver) return undefined
+  const made = vfioDriver.variant ? ', made for this device' : ''
+  return `${vfioDriver.driver}${made}${vfioDriver.loaded ? '' : ' (not loaded)'}: vfio-migrate bind`
 }
 
 function hex(value: number, digits: number): string {

@@ -25,6 +25,11 @@ export class Container implements AsyncDisposable {
     return new Container(openFailure(opened, '/dev/vfio/vfio'))
   }
 
+  /** @internal */
+  static over(native: NativeContainer): Container {
+    return new Container(native)
+  }
+
   /** Borrowed; -1 once closed. */
   get descriptor(): number {
     return this.native.descriptor

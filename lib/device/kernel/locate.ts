@@ -8,6 +8,8 @@ export interface DeviceLocation {
   readonly name: string
   readonly driver: string | undefined
   readonly group: Group
+  /** The device's own node, where the kernel makes those. */
+  readonly cdev: string | undefined
 }
 
 /**
@@ -30,9 +32,13 @@ export async function locateDevice(
   }
   if (!found.vfio) {
     const bound = found.driver === undefined ? 'no driver' : `the driver ${found.driver}`
-    throw new VfioError('ERR_VFIO_NOT_BOUND', `${found.address} is bound to ${bound}, not to one of VFIO's`, {
-      device,
-    })
+    throw new VfioError(
+      'ERR_VFIO_NOT_BOUND',
+      `${found.address} is bound to ${bound}, not to one of VFIO's: vfio-migrate doctor ${found.address} has the command`,
+      {
+        device,
+      },
+    )
   }
   const { group } = found
   if (!group) {
@@ -50,7 +56,7 @@ export async function locateDevice(
     )
   }
   if (group.blockers.length > 0) throw notViable(group, device)
-  return { name: found.address, driver: found.driver ?? found.mdev?.parentDriver, group }
+  return { name: found.address, driver: found.driver ?? found.mdev?.parentDriver, group, cdev: found.cdev }
 }
 
 /** The error for a group that the kernel does not hand out, with the siblings that are known to be in the way. */

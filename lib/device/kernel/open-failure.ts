@@ -7,6 +7,13 @@ export function openFailure<T>(outcome: Outcome<T>, node: string, device?: strin
   if (!isFailure(outcome)) return outcome
   const cause = errorFrom(outcome, device)
   const details = { device, cause }
+  // A node can be bound once (EINVAL), and not while its group is open (EBUSY).
+  if (
+    outcome.operation === 'VFIO_DEVICE_BIND_IOMMUFD' &&
+    (cause.code === 'EINVAL' || cause.code === 'EBUSY')
+  ) {
+    throw new VfioError('ERR_VFIO_IN_USE', `${node} cannot be bound: ${outcome.detail}`, details)
+  }
   switch (outcome.syscall === 'open' ? cause.code : '') {
     case 'EACCES':
     case 'EPERM':

@@ -1,37 +1,69 @@
 // SPDX-License-Identifier: MIT
+import { readlink } from 'node:fs/promises'
 import { binding } from '../../binding.js'
 import { errorFrom, isFailure, VfioError } from '../../errors/index.js'
 import type { NativeDevice } from '../../native-binding.js'
 import type { DeviceIdentity } from '../device.js'
 import { checkVfToken } from '../features.js'
+import { Container } from './container.js'
 import { KernelGroup } from './group.js'
-import { locateDevice, notViable } from './locate.js'
+import { Ioas } from './ioas.js'
+import { Iommufd } from './iommufd.js'
+import { type DeviceLocation, locateDevice, notViable } from './locate.js'
+import { choosePath, type DeviceNeed, type DevicePath, type PathRequest } from './path.js'
 
 export interface OpenedDevice {
   readonly native: NativeDevice
   readonly identity: DeviceIdentity
 }
 
+export interface KernelOpenOptions {
+  readonly spec: string
+  readonly allowNoIommu?: boolean
+  readonly vfToken?: string
+  readonly path?: 'auto' | DevicePath
+  readonly needs?: readonly DeviceNeed[]
+  /** Where the device's DMA goes; without one, into an address space of its own. */
+  readonly addressSpace?: Container | Ioas | undefined
+}
+
 /**
- * Opens a device through its group, in a container of the group's own unless it is in one already.
- * @throws {VfioError} as {@link locateDevice}; `ERR_VFIO_PERMISSION`, `ERR_VFIO_IN_USE`
+ * Opens a device through its group or by its node, whichever serves what is asked.
+ * @throws {VfioError} as {@link locateDevice} and {@link choosePath}; `ERR_VFIO_PERMISSION`, `ERR_VFIO_IN_USE`
  * @throws {VfioSystemError} an ioctl failed; nothing stays open
  */
-export async function openKernelDevice(
-  name: string,
-  options: { readonly spec: string; readonly allowNoIommu?: boolean; readonly vfToken?: string },
-): Promise<OpenedDevice> {
-  const { spec, allowNoIommu = false } = options
+export async function openKernelDevice(name: string, options: KernelOpenOptions): Promise<OpenedDevice> {
+  const { spec, allowNoIommu = false, addressSpace } = options
   const token = options.vfToken === undefined ? undefined : checkVfToken(options.vfToken, spec)
   const located = await locateDevice(name, { spec, allowNoIommu })
+  const request: PathRequest = {
+    path: options.path ?? 'auto',
+    needs: options.needs ?? [],
+    byNode: name.startsWith('/dev/'),
+    vfToken: token !== undefined,
+    ...(addressSpace && { addressSpace: addressSpace instanceof Ioas ? 'ioas' : 'container' }),
+  }
+  const path = choosePath(request, located, spec)
+  const native =
+    path === 'group'
+      ? await openByGroup(located, options, token)
+      : await openByNode(located.cdev ?? '', options)
+  return { native, identity: { spec, driver: located.driver, path, holds: [] } }
+}
+
+async function openByGroup(
+  located: DeviceLocation,
+  options: KernelOpenOptions,
+  token: string | undefined,
+): Promise<NativeDevice> {
+  const { spec, allowNoIommu = false, addressSpace } = options
   const { id, noiommu } = located.group
   // The native device holds its group and that its container, so the handle has done its work afterwards.
   await using group = await KernelGroup.open(id, { noIommu: noiommu, allowNoIommu }, spec)
   const status = await group.status()
   if (!status.viable) throw notViable(located.group, spec)
-  await group.prepare({ allowNoIommu })
-  const native = await showingToken(token, spec, (suffix) => group.device(located.name + suffix, spec))
-  return { native, identity: { spec, driver: located.driver, holds: [] } }
+  await group.prepare({ allowNoIommu, ...(addressSpace instanceof Container && { container: addressSpace }) })
+  return await showingToken(token, spec, (suffix) => group.device(located.name + suffix, spec))
 }
 
 /** Runs `get` with what the token adds to a device's name, and turns what the kernel says about tokens into words. */
@@ -62,13 +94,41 @@ async function showingToken<T>(
   }
 }
 
+// The native device holds its iommufd and the address space it is attached to.
+async function openByNode(node: string, options: KernelOpenOptions): Promise<NativeDevice> {
+  const { spec, addressSpace } = options
+  if (addressSpace instanceof Ioas) return bindAndAttach(addressSpace.iommufd, node, spec, addressSpace)
+  await using iommufd = await Iommufd.open()
+  const dirtyTracking = options.needs?.includes('hwpt-dirty-tracking') ?? false
+  await using ioas = await iommufd.ioas({ dirtyTracking })
+  return await bindAndAttach(iommufd, node, spec, ioas)
+}
+
+async function bindAndAttach(
+  iommufd: Iommufd,
+  node: string,
+  spec: string,
+  ioas: Ioas,
+): Promise<NativeDevice> {
+  const { native } = await iommufd.bind(node, spec)
+  const attached = await native.attach(ioas.native)
+  if (!isFailure(attached)) return native
+  await native.close()
+  throw errorFrom(attached, spec)
+}
+
 /**
  * A device over a descriptor that its owner handed to this process: duplicated, the original stays open.
  * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` with what it is instead, found out without asking it anything
  */
 export async function adoptKernelDevice(fd: number, spec: string): Promise<OpenedDevice> {
   const adopted = await binding().adoptDevice(fd, false)
-  if (!isFailure(adopted)) return { native: adopted, identity: { spec, driver: undefined, holds: [] } }
+  if (!isFailure(adopted)) {
+    // The name of a device from a group; a device's own node has a path.
+    const name = await readlink(`/proc/self/fd/${adopted.descriptor}`)
+    const path = name.startsWith('anon_inode:') ? 'group' : 'cdev'
+    return { native: adopted, identity: { spec, driver: undefined, path, holds: [] } }
+  }
   const cause = errorFrom(adopted, spec)
   if (adopted.reason === 'invalid-argument') {
     throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${spec}: ${adopted.detail}`, { device: spec, cause })

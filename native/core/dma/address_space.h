@@ -35,7 +35,8 @@ class AddressSpace {
 
   // Equal for address spaces of one backend, which by it tells its own from others when a device is attached.
   virtual const void* backend() const { return nullptr; }
-  // Itself, where it is a table that a device's client can follow; null where a kernel enforces it.
+  // Itself where a table in this process is all there is to it (so that read() and write() work, and devices
+  // without an IOMMU can attach and follow it); null where a kernel enforces it.
   virtual AddressTable* table() { return nullptr; }
 
   virtual Result<AddressSpaceInfo> info() = 0;
@@ -48,6 +49,8 @@ class AddressSpace {
   // `dirty` (over the same stretch, tracking started) the pages written until then are added to it.
   virtual Result<uint64_t> unmap(uint64_t iova, uint64_t size, DirtyBitmap* dirty) = 0;
   virtual Result<uint64_t> unmapAll() = 0;
+  // What is mapped, as far as this process knows: sorted, not overlapping.
+  virtual std::vector<IovaRange> mapped() { return {}; }
 
   // What a device's DMA does, in software: for devices of this process, and for servers that ask by message.
   // Crosses mappings, checked against their protection before the first byte moves (EFAULT). What is written

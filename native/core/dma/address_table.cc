@@ -29,7 +29,7 @@ AddressSpaceInfo AddressTable::describe() const {
 }
 
 Result<AddressSpaceInfo> AddressTable::info() {
-  std::shared_lock lock(table_);
+  std::shared_lock lock(tableMutex_);
   return describe();
 }
 
@@ -80,7 +80,7 @@ Status AddressTable::map(uint64_t iova, DmaSlice memory, Protection protection) 
   std::lock_guard changes(changes_);
   const DmaMapping mapping{iova, std::move(memory), protection};
   {
-    std::unique_lock lock(table_);
+    std::unique_lock lock(tableMutex_);
     if (mapping.memory.size / smallestPage(options_.pageSizes) > kMostPages) {
       return Failure::system(E2BIG, "", kMap, "more than 2^32 pages in one mapping");
     }
@@ -97,7 +97,7 @@ Status AddressTable::map(uint64_t iova, DmaSlice memory, Protection protection) 
     Status told = attached[i]->mapped(mapping);
     if (told) continue;
     while (i-- > 0) static_cast<void>(attached[i]->unmapped(mapping, nullptr).ok());
-    std::unique_lock lock(table_);
+    std::unique_lock lock(tableMutex_);
     mappings_.remove(iova);
     return told;
   }
@@ -124,6 +124,11 @@ Result<uint64_t> AddressTable::unmapAll() {
   return removeAll(all, nullptr);
 }
 
+std::vector<IovaRange> AddressTable::mapped() {
+  std::shared_lock lock(tableMutex_);
+  return mappings_.ranges();
+}
+
 Result<uint64_t> AddressTable::removeAll(const std::vector<DmaMapping>& mappings, DirtyBitmap* dirty) {
   Status first;
   uint64_t bytes = 0;
@@ -132,7 +137,7 @@ Result<uint64_t> AddressTable::removeAll(const std::vector<DmaMapping>& mappings
       Status told = attached->unmapped(mapping, dirty);
       if (!told && first) first = std::move(told);
     }
-    std::unique_lock lock(table_);
+    std::unique_lock lock(tableMutex_);
     mappings_.remove(mapping.iova);
     std::lock_guard dirtyLock(dirtyMutex_);
     auto written = dirty_.find(mapping.iova);
@@ -156,7 +161,7 @@ Status AddressTable::transfer(uint64_t iova, uint64_t size, Protection access, c
         std::to_string(size) + " bytes at " + iovaText(iova) + " go past the end of the address space");
   }
   const uint64_t last = iova + (size - 1);
-  std::shared_lock lock(table_);
+  std::shared_lock lock(tableMutex_);
   std::vector<const DmaMapping*> parts;
   for (uint64_t at = iova;;) {
     const DmaMapping* mapping = mappings_.at(at);
@@ -208,7 +213,7 @@ Status AddressTable::write(uint64_t iova, ConstBytes from) {
 void AddressTable::mark(uint64_t iova, uint64_t length) {
   std::lock_guard lock(dirtyMutex_);
   if (!tracking_) return;
-  const DmaMapping* mapping = mappings_.at(iova);  // the caller holds table_
+  const DmaMapping* mapping = mappings_.at(iova);  // the caller holds tableMutex_
   auto& bitmap = dirty_[mapping->iova];
   if (!bitmap) {
     auto made = DirtyBitmap::create(mapping->iova, mapping->memory.size, smallestPage(options_.pageSizes));

@@ -54,6 +54,7 @@ class AddressTable final : public AddressSpace {
   Status map(uint64_t iova, DmaSlice memory, Protection protection) override;
   Result<uint64_t> unmap(uint64_t iova, uint64_t size, DirtyBitmap* dirty) override;
   Result<uint64_t> unmapAll() override;
+  std::vector<IovaRange> mapped() override;
   Status read(uint64_t iova, Bytes into) override;
   Status write(uint64_t iova, ConstBytes from) override;
   Status startDirtyTracking() override;
@@ -73,9 +74,9 @@ class AddressTable final : public AddressSpace {
 
   const Options options_;
   // Taken in this order. changes_: by whoever changes the table or the attachments, held while they are told.
-  // table_: of mappings_, shared by accesses, so that a mapping is gone only when no access uses it.
+  // tableMutex_: of mappings_, shared by accesses, so that a mapping is gone only when no access uses it.
   std::mutex changes_;
-  std::shared_mutex table_;
+  std::shared_mutex tableMutex_;
   std::mutex dirtyMutex_;
   std::vector<std::weak_ptr<Attachment>> attachments_;
   MappingTable mappings_;

@@ -80,6 +80,13 @@ Status MappingTable::checkStretch(uint64_t iova, uint64_t size, uint64_t pageSiz
   return {};
 }
 
+std::vector<IovaRange> MappingTable::ranges() const {
+  std::vector<IovaRange> all;
+  all.reserve(mappings_.size());
+  for (const auto& entry : mappings_) all.push_back(IovaRange{entry.first, entry.second.last()});
+  return all;
+}
+
 const DmaMapping* MappingTable::at(uint64_t iova) const {
   auto next = mappings_.upper_bound(iova);
   if (next == mappings_.begin()) return nullptr;

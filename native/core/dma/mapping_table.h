@@ -41,6 +41,7 @@ class MappingTable {
 
   size_t count() const { return mappings_.size(); }
   const std::map<uint64_t, DmaMapping>& all() const { return mappings_; }
+  std::vector<IovaRange> ranges() const;
   // The one that the address belongs to, or null.
   const DmaMapping* at(uint64_t iova) const;
   // The first one that has an address in first..last, or null.

@@ -249,6 +249,13 @@ Result<uint64_t> Ioas::unmapAll() {
   return uint64_t{command.length};
 }
 
+std::vector<IovaRange> Ioas::mapped() {
+  std::lock_guard lock(mutex_);
+  std::vector<IovaRange> ranges;
+  for (const auto& [first, piece] : mapped_.all()) ranges.push_back(IovaRange{first, piece.last()});
+  return ranges;
+}
+
 Status Ioas::read(uint64_t, Bytes) {
   return Failure::because(Reason::kUnsupported, "read through an IOAS",
                           "the IOMMU does it, for devices only");

@@ -47,6 +47,7 @@ class Ioas final : public AddressSpace, public std::enable_shared_from_this<Ioas
   Status map(uint64_t iova, DmaSlice memory, Protection protection) override;
   Result<uint64_t> unmap(uint64_t iova, uint64_t size, DirtyBitmap* dirty) override;
   Result<uint64_t> unmapAll() override;
+  std::vector<IovaRange> mapped() override;
   Status read(uint64_t iova, Bytes into) override;
   Status write(uint64_t iova, ConstBytes from) override;
   Status startDirtyTracking() override;

@@ -21,7 +21,7 @@ class KernelDevice final : public Device {
   int descriptor() const override { return handle_->fd(); }
   // Null for an adopted device, and for one that was opened by its node.
   const std::shared_ptr<Group>& group() const { return handle_->group(); }
-  // Null for a device of a group, and for an adopted one.
+  // Null unless it was opened by its node.
   const std::shared_ptr<CdevBinding>& binding() const { return handle_->binding(); }
 
   Result<DeviceInfo> info() override;

@@ -191,6 +191,11 @@ Result<uint64_t> Type1::unmapAll() {
   return total;
 }
 
+std::vector<IovaRange> Type1::mapped() {
+  std::lock_guard lock(mutex_);
+  return mappings_.ranges();
+}
+
 Status Type1::read(uint64_t, Bytes) {
   return Failure::because(Reason::kUnsupported, "read of an address space", "the kernel does the DMA here");
 }

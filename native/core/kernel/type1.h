@@ -31,6 +31,7 @@ class Type1 final : public AddressSpace {
   Result<uint64_t> unmap(uint64_t iova, uint64_t size, DirtyBitmap* dirty) override;
   // With VFIO_DMA_UNMAP_FLAG_ALL, where that is missing mapping by mapping.
   Result<uint64_t> unmapAll() override;
+  std::vector<IovaRange> mapped() override;
   Status read(uint64_t iova, Bytes into) override;
   Status write(uint64_t iova, ConstBytes from) override;
 

@@ -16,6 +16,9 @@ class ConfigSpace {
 
   explicit ConfigSpace(uint64_t memoryBytes);
 
+  // The device may begin accesses of its own only while this bit of the command register is set.
+  bool busMaster() const { return (values_[0x04] & 0x04) != 0; }
+
   // The range must lie inside; any width and alignment.
   void read(uint64_t offset, Bytes into) const;
   // Read-only bits keep their value, as on the bus.

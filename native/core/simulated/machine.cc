@@ -165,8 +165,7 @@ int Machine::command(uint32_t command) {
       return step(1);
     case kCommandDmaWrite:
     case kCommandDmaRead:
-      // Attached to no address space, so that every IOVA is unmapped.
-      local_.dmaStatus = EFAULT;
+      local_.dmaStatus = static_cast<uint32_t>(transfer(command));
       return 0;
     default:
       return EINVAL;
@@ -182,6 +181,13 @@ uint32_t Machine::pciCommand() const {
 void Machine::writeConfig(uint64_t offset, ConstBytes from) {
   config_.write(offset, from);
   interrupts_.disableLine((pciCommand() & kPciCommandIntxDisable) != 0);
+}
+
+int Machine::transfer(uint32_t command) {
+  if (!config_.busMaster()) return EIO;
+  if (command == kCommandDmaWrite) return dma_.write(local_.dmaIova, local_.dmaLength, migrated_.seed);
+  touched(0, std::min(local_.dmaLength, memory_.size()));
+  return dma_.read(local_.dmaIova, local_.dmaLength, memory_);
 }
 
 int Machine::readMemory(uint64_t offset, Bytes into) {

@@ -11,6 +11,7 @@
 #include "core/simulated/config_space.h"
 #include "core/simulated/device_memory.h"
 #include "core/simulated/interrupts.h"
+#include "core/simulated/dma_engine.h"
 #include "core/simulated/options.h"
 #include "core/simulated/registers.h"
 #include "core/simulated/save_progress.h"
@@ -52,6 +53,7 @@ class Machine {
   const ConfigSpace& config() const { return config_; }
   void writeConfig(uint64_t offset, ConstBytes from);
   Interrupts& interrupts() { return interrupts_; }
+  DmaEngine& dma() { return dma_; }
 
   // As VFIO_DEVICE_RESET: zeros, and running. PCI command and BARs stay, as vfio-pci keeps them.
   int reset();
@@ -65,12 +67,14 @@ class Machine {
   int step(uint64_t steps);
   int command(uint32_t command);
   uint32_t pciCommand() const;
+  int transfer(uint32_t command);
   void touched(uint64_t offset, uint64_t length) {
     if (watcher_) watcher_->touched(offset, length);
   }
 
   DeviceMemory memory_;
   ConfigSpace config_;
+  DmaEngine dma_;
   MigratedRegisters migrated_;
   LocalRegisters local_;
   Interrupts interrupts_;

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <cstring>
 
+#include "core/dma/address_table.h"
 #include "core/simulated/simulated_session.h"
+#include "uapi/dma_logging.h"
 #include "uapi/feature.h"
 #include "uapi/migration_v2.h"
 
@@ -78,6 +80,7 @@ Result<std::shared_ptr<Device>> openSimulated(const SimulatedOptions& options) {
 SimulatedDevice::SimulatedDevice(const SimulatedOptions& options, std::unique_ptr<Machine> machine,
                                  std::unique_ptr<MigrationV1> v1)
     : options_(options), faults_(options), machine_(std::move(machine)), v1_(std::move(v1)) {
+  machine_->dma().attach(std::make_shared<AddressTable>());
   if (options.protocol == SimulatedProtocol::kV2) v2_ = std::make_unique<MigrationV2>(*machine_, options_);
 }
 
@@ -254,6 +257,14 @@ Status SimulatedDevice::feature(uint32_t flags, Bytes payload) {
   bool known = index == uapi::kVfioDeviceFeatureMigration ||
                index == uapi::kVfioDeviceFeatureMigDeviceState ||
                index == uapi::kVfioDeviceFeatureMigDataSize;
+  const bool log =
+      index >= uapi::kVfioDeviceFeatureDmaLoggingStart && index <= uapi::kVfioDeviceFeatureDmaLoggingReport;
+  if (log && v2_ && (flags & uapi::kVfioDeviceFeatureProbe)) return {};
+  if (log && v2_) {
+    return Failure::because(
+        Reason::kUnsupported, request,
+        "the raw form holds addresses; a simulated device's DMA log has calls of its own");
+  }
   if (!known || !v2_) return Failure::system(ENOTTY, "ioctl", request, "feature " + std::to_string(index));
   // A session is no descriptor here, so that the raw form has nothing to hand out.
   if (flags & uapi::kVfioDeviceFeatureSet)

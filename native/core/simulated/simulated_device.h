@@ -40,6 +40,13 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   Result<uint32_t> migrationState() override;
   Result<StateChange> setMigrationState(uint32_t state) override;
   Result<uint64_t> migrationDataSize() override;
+  Result<uint64_t> startDmaLog(const std::vector<IovaRange>& ranges, uint64_t pageSize) override;
+  Status reportDmaLog(DirtyBitmap& into) override;
+  Status stopDmaLog() override;
+  // A table of its own from the start.
+  std::shared_ptr<AddressSpace> addressSpace() override;
+  Status attach(std::shared_ptr<AddressSpace> space) override;
+  Status detach() override;
   Status feature(uint32_t flags, Bytes payload) override;
   void cancel() override { close(); }
 

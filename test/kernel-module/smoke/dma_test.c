@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* DMA by the device, and its log of what it wrote. */
+#include <linux/pci_regs.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -72,13 +73,15 @@ void test_dma(bool cdev)
 	map_dma(&device, IOVA, memory, LENGTH);
 
 	put32(&device, BAR0, SEED, 3);
+	CHECK(dma(&device, DMA_WRITE, IOVA, LENGTH) == EIO);
+	CHECK(!put32(&device, CONFIG, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER));
 	generate(3, expected, LENGTH);
 	CHECK(dma(&device, DMA_WRITE, IOVA, LENGTH) == 0);
 	CHECK(!memcmp(memory, expected, LENGTH));
 	CHECK(dma(&device, DMA_READ, IOVA, LENGTH) == 0);
 	back = read_memory(&device);
 	CHECK(!memcmp(back, expected, LENGTH));
-	CHECK(dma(&device, DMA_WRITE, IOVA + LENGTH - 4096, 8192) != 0);
+	CHECK(dma(&device, DMA_WRITE, IOVA + LENGTH - 4096, 8192) == EFAULT);
 	CHECK(dma(&device, DMA_READ, IOVA, LENGTH * 4) == E2BIG);
 
 	if (log_report(&device, 4096, IOVA, LENGTH, bits) < 0 && errno == EOPNOTSUPP) {

@@ -11,7 +11,7 @@ namespace {
 
 class OwnMemory final : public Mapping {
  public:
-  explicit OwnMemory(size_t size) : Mapping(reinterpret_cast<uint8_t*>(words_), size, true) {}
+  explicit OwnMemory(size_t size) : Mapping(reinterpret_cast<uint8_t*>(words_), size) {}
 
  private:
   uint64_t words_[4] = {};
