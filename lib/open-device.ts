@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
+import type { AddressSpace } from './device/address-space.js'
 import type { DeviceIdentity } from './device/device.js'
-import type { Container } from './device/kernel/container.js'
-import type { Ioas } from './device/kernel/ioas.js'
 import type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 import type { NoticeOptions } from './device/notices.js'
 import { parseDeviceSpec } from './device/spec.js'
-import { throwIfAborted, VfioError } from './errors/index.js'
+import { throwIfAborted, unwrap, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
 import type { NativeDevice } from './native-binding.js'
+import type { VfioUserOptions } from './vfio-user/options.js'
 
 export interface OpenOptions {
   /**
@@ -22,6 +22,8 @@ export interface OpenOptions {
    * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
    */
   readonly vfToken?: string
+  /** For devices that another process serves (`vfio-user:/path/to/socket`). */
+  readonly vfioUser?: VfioUserOptions
   /**
    * What to do when the kernel wants the device back: see {@link DeviceNotices}. `false`: its notifiers are not armed, and an unbind waits
    * without anybody here knowing. Default: armed, except for a device that another process handed over.
@@ -39,8 +41,12 @@ export interface OpenOptions {
   readonly path?: 'auto' | DevicePath
   /** What the device must be able to do, where that depends on the path. */
   readonly needs?: readonly DeviceNeed[]
-  /** The address space of its DMA, shared with other devices: a `Container` or an `Ioas`. Default: one of its own. */
-  readonly addressSpace?: Container | Ioas
+  /**
+   * The address space to open it in, so that several devices see the same memory at the same addresses: that of another device of the same
+   * backend (it shares its container, or its IOAS; {@link path} follows), or `AddressSpace.create()` for simulated ones. Default: one of its own, unless its
+   * group is in a container already.
+   */
+  readonly addressSpace?: AddressSpace
   readonly signal?: AbortSignal
 }
 
@@ -48,13 +54,15 @@ export interface OpenOptions {
  * Opens a device.
  *
  * `spec` is a PCI address (`0000:17:00.2`), an mdev UUID, a node (`/dev/vfio/devices/vfio0`), a descriptor that its owner handed to this
- * process (`fd:3`; duplicated, the original stays open), or a simulated device (`sim:v2,state=64MiB`).
+ * process (`fd:3`; duplicated, the original stays open), the socket of a process that serves one (`vfio-user:/run/nic.sock`), or a
+ * simulated device (`sim:v2,state=64MiB`).
  *
  * Opening is not harmless: vfio-pci and every variant driver reset the device on its first open. After that its migration state is read,
  * and a device that does not run is reset before anything else (some drivers crash when an abandoned load is continued).
  *
  * @throws {VfioError} `ERR_VFIO_DEVICE_SPEC`, `ERR_VFIO_NO_SUCH_DEVICE`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_PERMISSION`,
  *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`, `ERR_VFIO_VF_TOKEN`
+ * @throws {VfioError} `ERR_VFIO_PEER_LOST`, `ERR_VFIO_PEER_TIMEOUT`, `ERR_VFIO_MALFORMED`: of a vfio-user server
  * @throws {VfioSystemError} an ioctl failed
  */
 export async function openDevice(spec: string, options: OpenOptions = {}): Promise<MigratableDevice> {
@@ -92,18 +100,35 @@ async function openNative(
         import('./simulated/open.js'),
         import('./simulated/spec.js'),
       ])
+      const { addressSpace } = options
       const native = await openSimulated(parseSimulatedSpec(parsed.spec), spec)
-      return { native, identity: { spec, driver: 'simulated', holds: [] } }
+      if (addressSpace) unwrap(await native.attach(addressSpace.native), spec)
+      return { native, identity: { spec, driver: 'simulated', addressSpace, holds: [] } }
+    }
+    case 'vfio-user': {
+      const { openVfioUser } = await import('./vfio-user/open.js')
+      const native = await openVfioUser(parsed.path, options.vfioUser, spec)
+      return { native, identity: { spec, driver: 'vfio-user', holds: [] } }
     }
     case 'descriptor': {
+      refuseAddressSpace(options, spec, 'its owner has chosen one')
       const { adoptKernelDevice } = await import('./device/kernel/open.js')
       return adoptKernelDevice(parsed.fd, spec)
     }
     case 'kernel': {
+      if (options.addressSpace?.inSoftware)
+        refuseAddressSpace(options, spec, "that one is of this process, the device is the kernel's")
       const { openKernelDevice } = await import('./device/kernel/open.js')
       return openKernelDevice(parsed.name, { ...options, spec })
     }
   }
+}
+
+function refuseAddressSpace(options: OpenOptions, device: string, reason: string): void {
+  if (options.addressSpace === undefined) return
+  throw new VfioError('ERR_VFIO_UNSUPPORTED', `${device} cannot be opened in an address space: ${reason}`, {
+    device,
+  })
 }
 
 // The state is read, and whatever is not running is reset before any other state change.

@@ -63,6 +63,13 @@ export function keyOption(command: Command): Command {
   )
 }
 
+export function vfTokenFileOption(command: Command): Command {
+  return command.option(
+    '--vf-token-file <file>',
+    'the UUID that a virtual function of vfio-pci wants, in a file (mode 600); without it, from VFIO_VF_TOKEN',
+  )
+}
+
 export function digestOption(command: Command): Command {
   return command.option(
     '--digest <region>',

@@ -9,6 +9,7 @@ import { loadCommand } from './commands/load.js'
 import { mdevCommand } from './commands/mdev.js'
 import { migrateCommand } from './commands/migrate.js'
 import { saveCommand } from './commands/save.js'
+import { serveCommand } from './commands/serve.js'
 import { verifyCommand } from './commands/verify.js'
 import { vfsCommand } from './commands/vfs.js'
 import { exitCodeHelp } from './exit-codes.js'
@@ -22,8 +23,9 @@ export function program(version: string): Command {
     .addHelpText(
       'after',
       `
-Devices are given as a PCI address (0000:17:00.2), an mdev UUID, /dev/vfio/devices/vfioN, or, for trying things out,
-as a simulated device (sim:v1 or sim:v2, with options: sim:v2,state=1GiB,seed=7).
+Devices are given as a PCI address (0000:17:00.2), an mdev UUID, /dev/vfio/devices/vfioN, the socket of a process that
+serves one by vfio-user (vfio-user:/run/nic.sock), or, for trying things out, as a simulated device (sim:v1 or sim:v2,
+with options: sim:v2,state=1GiB,seed=7).
 
 Examples:
   $ vfio-migrate list
@@ -45,6 +47,7 @@ Examples:
     saveCommand(),
     loadCommand(),
     verifyCommand(),
+    serveCommand(),
     demoCommand(),
   ]
   for (const command of commands) root.addCommand(command.copyInheritedSettings(root))

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: MIT
 import { unwrap, VfioError } from '../errors/index.js'
-import type { NativeDevice, NativeIrqInfo, NativeV1Options, RegisterWidth } from '../native-binding.js'
+import type {
+  NativeDevice,
+  NativeIrqInfo,
+  NativeServeOptions,
+  NativeServer,
+  NativeV1Options,
+  RegisterWidth,
+} from '../native-binding.js'
 import { AccessGate } from './access-gate.js'
-import { Children } from './children.js'
+import { AddressSpace } from './address-space.js'
+import { type Child, Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 import { DeviceSession } from './device-session.js'
+import { DmaLog } from './dma-log.js'
 import {
   type DeviceFeature,
   enterLowPower,
@@ -43,6 +52,10 @@ export interface DeviceIdentity {
   readonly driver: string | undefined
   /** How it was reached, for a device of the kernel's. */
   readonly path?: 'group' | 'cdev'
+  /** The iommufd's name for a device that was opened by its node. */
+  readonly iommufdId?: number
+  /** The address space that it was opened in; absent for one of its own. */
+  readonly addressSpace?: AddressSpace | undefined
   /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
   readonly holds: readonly AsyncDisposable[]
 }
@@ -65,6 +78,9 @@ export class Device implements AsyncDisposable {
   readonly #interrupts = new Map<number, Interrupts>()
   #notices: DeviceNotices | undefined
   #closing: Promise<void> | undefined
+  #space: Promise<AddressSpace> | undefined
+  /** The device's own log of the pages it writes. */
+  readonly dmaLog: DmaLog
   #regionOwner: Promise<RegionOwner> | undefined
   /** @internal What may be touched, as far as it is known: whoever changes or learns the device's state tells it. */
   readonly gate: AccessGate
@@ -74,6 +90,11 @@ export class Device implements AsyncDisposable {
     this.#native = native
     this.#identity = identity
     this.gate = new AccessGate(identity.spec)
+    this.dmaLog = new DmaLog(identity.spec, () => this.#open())
+    if (identity.addressSpace) {
+      identity.addressSpace.join(this)
+      this.#space = Promise.resolve(identity.addressSpace)
+    }
   }
 
   /** How the device was specified; names it in errors and reports. */
@@ -92,6 +113,11 @@ export class Device implements AsyncDisposable {
    */
   get path(): 'group' | 'cdev' | undefined {
     return this.#identity.path
+  }
+
+  /** The iommufd's name for a device that was opened by its node: what `Iommufd.hwInfo` and `Ioas.hwpt` take. Else `undefined`. */
+  get iommufdId(): number | undefined {
+    return this.#identity.iommufdId
   }
 
   get closed(): boolean {
@@ -158,7 +184,7 @@ export class Device implements AsyncDisposable {
     }
   }
 
-  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` when its size is 0 */
+  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` where there is none */
   async region(index: number): Promise<Region> {
     const info = await this.#presentRegion(index)
     if (info === undefined) {
@@ -404,10 +430,33 @@ export class Device implements AsyncDisposable {
    * (`openDevice(..., { vfToken })`). Tokens cannot be read back.
    * @param token a UUID
    * @throws {VfioError} `ERR_VFIO_VF_TOKEN`: not a UUID
-   * @throws {VfioSystemError} `ENOTTY`: not a physical function, or vfio-pci was loaded without `enable_sriov`
+   * @throws {VfioSystemError} `ENOTTY`: not a physical function
    */
   setVfToken(token: string): Promise<void> {
     return setVfToken((flags, payload) => this.feature(flags, payload), token, this.spec)
+  }
+
+  /**
+   * Where the device's DMA goes. The same object at each call; one that was not given to `openDevice` is closed with the device.
+   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED`: it is attached to none, or whoever handed it over has it
+   */
+  addressSpace(): Promise<AddressSpace> {
+    const native = this.#open()
+    this.#space ??= (async () => {
+      const found = unwrap(await native.addressSpace(), this.spec)
+      if (found === null) {
+        throw new VfioError('ERR_VFIO_UNSUPPORTED', `${this.spec} has no address space in this process`, {
+          device: this.spec,
+        })
+      }
+      const space = new AddressSpace(found, { endsWithDevices: true })
+      space.join(this)
+      return space
+    })().catch((error: unknown) => {
+      this.#space = undefined
+      throw error
+    })
+    return this.#space
   }
 
   /** v1: save rounds over the migration region. */
@@ -425,6 +474,19 @@ export class Device implements AsyncDisposable {
   }
 
   /**
+   * Serves the device over vfio-user. What `make` makes of the native server is closed before the device.
+   * @internal `serve()` is how it is done.
+   */
+  async startServer<T extends Child>(
+    path: string,
+    options: NativeServeOptions,
+    make: (native: NativeServer, siblings: Children) => T,
+  ): Promise<T> {
+    const native = unwrap(await this.#open().serve(path, options), this.spec)
+    return this.#children.add(make(native, this.#children))
+  }
+
+  /**
    * Closes what was opened through the device (sessions, mappings), the device, then what it holds (group, container). Idempotent. Settles when every call in progress has returned: an ioctl
    * cannot be interrupted. A real driver resets the device when its last holder closes it.
    */
@@ -432,6 +494,7 @@ export class Device implements AsyncDisposable {
     this.#closing ??= (async () => {
       this.#notices?.stop()
       await Promise.all([this.#native.close(), this.#children.close()])
+      await (await this.#space?.catch(() => undefined))?.leave(this)
       for (const held of this.#identity.holds) await held[Symbol.asyncDispose]()
     })()
     return this.#closing

@@ -7,6 +7,7 @@
 #include "binding/device_values.h"
 #include "binding/irq_arguments.h"
 #include "binding/mapping_handle.h"
+#include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
@@ -40,11 +41,13 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::startDmaLog>("startDmaLog"),
                       InstanceMethod<&DeviceHandle::reportDmaLog>("reportDmaLog"),
                       InstanceMethod<&DeviceHandle::stopDmaLog>("stopDmaLog"),
+                      InstanceMethod<&DeviceHandle::addressSpace>("addressSpace"),
                       InstanceMethod<&DeviceHandle::attach>("attach"),
                       InstanceMethod<&DeviceHandle::detach>("detach"),
                       InstanceMethod<&DeviceHandle::feature>("feature"),
                       InstanceMethod<&DeviceHandle::v1Source>("v1Source"),
                       InstanceMethod<&DeviceHandle::v1Sink>("v1Sink"),
+                      InstanceMethod<&DeviceHandle::serve>("serve"),
                       InstanceMethod<&DeviceHandle::close>("close")});
 }
 
@@ -343,6 +346,21 @@ Napi::Value DeviceHandle::v1Sink(const Napi::CallbackInfo& info) {
   if (!request) return info.Env().Undefined();
   auto sink = std::make_shared<V1LoadRounds>(device_, request->region, request->path, request->maxChunk);
   return make<SinkHandle>(info.Env(), {std::move(sink), std::move(request->cancellation), 0});
+}
+
+Napi::Value DeviceHandle::serve(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.text(0);
+  const Napi::Object object = arguments.object(1);
+  if (!arguments.ok()) return info.Env().Undefined();
+  return call<std::shared_ptr<vfio_user::Server>>(
+      info.Env(), access_, "vfio-user server",
+      [path, options = serveOptionsFrom(object), device = device_](Device&) {
+        return vfio_user::Server::start(device, path, options);
+      },
+      [](Napi::Env env, std::shared_ptr<vfio_user::Server> server) -> Napi::Value {
+        return make<ServerHandle>(env, {std::move(server)});
+      });
 }
 
 Napi::Value DeviceHandle::close(const Napi::CallbackInfo& info) {

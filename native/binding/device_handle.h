@@ -42,10 +42,12 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value startDmaLog(const Napi::CallbackInfo& info);
   Napi::Value reportDmaLog(const Napi::CallbackInfo& info);
   Napi::Value stopDmaLog(const Napi::CallbackInfo& info);
+  Napi::Value addressSpace(const Napi::CallbackInfo& info);
   Napi::Value attach(const Napi::CallbackInfo& info);
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value v1Source(const Napi::CallbackInfo& info);
   Napi::Value v1Sink(const Napi::CallbackInfo& info);
+  Napi::Value serve(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   template <typename T, typename Work, typename Convert>

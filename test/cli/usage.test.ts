@@ -15,6 +15,7 @@ const commands = [
   'save',
   'load',
   'verify',
+  'serve',
   'demo',
 ]
 

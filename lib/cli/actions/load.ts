@@ -6,6 +6,7 @@ import { carryOut, checkEnding, endingText, plannedEnding } from '../ending.js'
 import { readKeyFile } from '../key-file.js'
 import { loadReport } from '../load-report.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
+import { vfTokenOption } from '../vf-token.js'
 import { withWhereabouts } from '../whereabouts.js'
 
 export async function load(
@@ -17,10 +18,11 @@ export async function load(
   const { signal, progress } = context
   const ending = plannedEnding(options, programArguments)
   const region = options.digest === undefined ? undefined : regionIndex(options.digest)
+  const token = await vfTokenOption(options.vfTokenFile, spec)
   const key = options.keyFile === undefined ? undefined : await readKeyFile(options.keyFile)
   const file = options.input === '-' ? undefined : await openImage(options.input)
   try {
-    await using device = await openDevice(spec, { signal })
+    await using device = await openDevice(spec, { signal, ...token })
     checkEnding(ending, device)
     const total = (await file?.stat())?.size
     await withWhereabouts({ destination: device }, async () => {

@@ -5,6 +5,7 @@ import type { MigrateCommandOptions } from '../commands/migrate.js'
 import { carryOut, checkEnding, endingText, plannedEnding } from '../ending.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
 import { migrationReport } from '../report.js'
+import { vfTokenOption } from '../vf-token.js'
 import { withWhereabouts } from '../whereabouts.js'
 
 export async function migrateDevices(
@@ -18,8 +19,10 @@ export async function migrateDevices(
   const region = options.digest === undefined ? undefined : regionIndex(options.digest)
   const digestOf = async (device: MigratableDevice): Promise<{ digest?: string }> =>
     region === undefined ? {} : { digest: await regionDigest(device, region, signal) }
-  await using source = await openDevice(specs.source, { signal })
-  await using destination = await openDevice(specs.destination, { signal })
+  const sourceToken = await vfTokenOption(options.sourceVfTokenFile, specs.source)
+  const destinationToken = await vfTokenOption(options.destinationVfTokenFile, specs.destination)
+  await using source = await openDevice(specs.source, { signal, ...sourceToken })
+  await using destination = await openDevice(specs.destination, { signal, ...destinationToken })
   checkEnding(ending, destination)
   await withWhereabouts({ source, destination }, async () => {
     const before = await digestOf(source)

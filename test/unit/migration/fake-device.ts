@@ -135,11 +135,13 @@ export class FakeDevice {
       startDmaLog: unused,
       reportDmaLog: unused,
       stopDmaLog: unused,
+      addressSpace: unused,
       attach: unused,
       detach: unused,
       feature: unused,
       v1Source: () => this.#source(),
       v1Sink: () => this.#sink(),
+      serve: unused,
       close: async () => null,
     }
   }
