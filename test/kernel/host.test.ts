@@ -116,11 +116,22 @@ requires(
     expect((await findDevice(nvme))?.pci?.virtualFunctions).toEqual([])
   })
 
-  it('is bound and given back by the command', async () => {
+  it('is bound, probed and given back by the command', async () => {
     expect(jsonOf(await run(['bind', nvme, '--json']))).toMatchObject({
       ok: true,
       before: 'nvme',
       after: 'vfio-pci',
+    })
+    expect(jsonOf(await run(['inspect', nvme, '--probe', '--json']))).toMatchObject({
+      ok: true,
+      driver: 'vfio-pci',
+      probe: {
+        regions: expect.arrayContaining([expect.objectContaining({ name: 'config' })]),
+        irqs: expect.arrayContaining([expect.objectContaining({ name: 'msi-x' })]),
+        features: expect.any(Array),
+        capabilities: expect.arrayContaining([expect.objectContaining({ name: 'msi-x', extended: false })]),
+        migration: { migratable: false },
+      },
     })
     expect(jsonOf(await run(['unbind', nvme, '--give-back', '--json']))).toMatchObject({
       ok: true,
