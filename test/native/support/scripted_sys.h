@@ -324,6 +324,15 @@ class ScriptedSys final : public kernel::Sys {
     if (int error = injected("eventfd")) return -error;
     return add("eventfd");
   }
+  int pidfdOpen(int) override {
+    if (int error = injected("pidfd_open")) return -error;
+    return add("pidfd");
+  }
+  int pidfdGetfd(int pidfd, int) override {
+    if (!isOpen(pidfd)) return -EBADF;
+    if (int error = injected("pidfd_getfd")) return -error;
+    return add("taken");
+  }
   int getrlimit(int, struct rlimit* limit) override {
     limit->rlim_cur = limit->rlim_max = memlockLimit;
     return 0;
