@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
+import type { AddressSpace } from './device/address-space.js'
 import type { DeviceIdentity } from './device/device.js'
-import type { Container } from './device/kernel/container.js'
-import type { Ioas } from './device/kernel/ioas.js'
 import type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 import type { NoticeOptions } from './device/notices.js'
 import { parseDeviceSpec } from './device/spec.js'
-import { throwIfAborted, VfioError } from './errors/index.js'
+import { throwIfAborted, unwrap, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
 import type { NativeDevice } from './native-binding.js'
 import type { VfioUserOptions } from './vfio-user/options.js'
@@ -42,8 +41,12 @@ export interface OpenOptions {
   readonly path?: 'auto' | DevicePath
   /** What the device must be able to do, where that depends on the path. */
   readonly needs?: readonly DeviceNeed[]
-  /** The address space of its DMA, shared with other devices: a `Container` or an `Ioas`. Default: one of its own. */
-  readonly addressSpace?: Container | Ioas
+  /**
+   * The address space to open it in, so that several devices see the same memory at the same addresses: that of another device of the same
+   * backend (it shares its container, or its IOAS; {@link path} follows), or `AddressSpace.create()` for simulated ones. Default: one of its own, unless its
+   * group is in a container already.
+   */
+  readonly addressSpace?: AddressSpace
   readonly signal?: AbortSignal
 }
 
@@ -97,8 +100,10 @@ async function openNative(
         import('./simulated/open.js'),
         import('./simulated/spec.js'),
       ])
+      const { addressSpace } = options
       const native = await openSimulated(parseSimulatedSpec(parsed.spec), spec)
-      return { native, identity: { spec, driver: 'simulated', holds: [] } }
+      if (addressSpace) unwrap(await native.attach(addressSpace.native), spec)
+      return { native, identity: { spec, driver: 'simulated', addressSpace, holds: [] } }
     }
     case 'vfio-user': {
       const { openVfioUser } = await import('./vfio-user/open.js')
@@ -106,14 +111,24 @@ async function openNative(
       return { native, identity: { spec, driver: 'vfio-user', holds: [] } }
     }
     case 'descriptor': {
+      refuseAddressSpace(options, spec, 'its owner has chosen one')
       const { adoptKernelDevice } = await import('./device/kernel/open.js')
       return adoptKernelDevice(parsed.fd, spec)
     }
     case 'kernel': {
+      if (options.addressSpace?.inSoftware)
+        refuseAddressSpace(options, spec, "that one is of this process, the device is the kernel's")
       const { openKernelDevice } = await import('./device/kernel/open.js')
       return openKernelDevice(parsed.name, { ...options, spec })
     }
   }
+}
+
+function refuseAddressSpace(options: OpenOptions, device: string, reason: string): void {
+  if (options.addressSpace === undefined) return
+  throw new VfioError('ERR_VFIO_UNSUPPORTED', `${device} cannot be opened in an address space: ${reason}`, {
+    device,
+  })
 }
 
 // The state is read, and whatever is not running is reset before any other state change.

@@ -9,10 +9,12 @@ import type {
   RegisterWidth,
 } from '../native-binding.js'
 import { AccessGate } from './access-gate.js'
+import { AddressSpace } from './address-space.js'
 import { type Child, Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 import { DeviceSession } from './device-session.js'
+import { DmaLog } from './dma-log.js'
 import {
   type DeviceFeature,
   enterLowPower,
@@ -50,6 +52,10 @@ export interface DeviceIdentity {
   readonly driver: string | undefined
   /** How it was reached, for a device of the kernel's. */
   readonly path?: 'group' | 'cdev'
+  /** The iommufd's name for a device that was opened by its node. */
+  readonly iommufdId?: number
+  /** The address space that it was opened in; absent for one of its own. */
+  readonly addressSpace?: AddressSpace | undefined
   /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
   readonly holds: readonly AsyncDisposable[]
 }
@@ -72,6 +78,9 @@ export class Device implements AsyncDisposable {
   readonly #interrupts = new Map<number, Interrupts>()
   #notices: DeviceNotices | undefined
   #closing: Promise<void> | undefined
+  #space: Promise<AddressSpace> | undefined
+  /** The device's own log of the pages it writes. */
+  readonly dmaLog: DmaLog
   #regionOwner: Promise<RegionOwner> | undefined
   /** @internal What may be touched, as far as it is known: whoever changes or learns the device's state tells it. */
   readonly gate: AccessGate
@@ -81,6 +90,11 @@ export class Device implements AsyncDisposable {
     this.#native = native
     this.#identity = identity
     this.gate = new AccessGate(identity.spec)
+    this.dmaLog = new DmaLog(identity.spec, () => this.#open())
+    if (identity.addressSpace) {
+      identity.addressSpace.join(this)
+      this.#space = Promise.resolve(identity.addressSpace)
+    }
   }
 
   /** How the device was specified; names it in errors and reports. */
@@ -99,6 +113,11 @@ export class Device implements AsyncDisposable {
    */
   get path(): 'group' | 'cdev' | undefined {
     return this.#identity.path
+  }
+
+  /** The iommufd's name for a device that was opened by its node: what `Iommufd.hwInfo` and `Ioas.hwpt` take. Else `undefined`. */
+  get iommufdId(): number | undefined {
+    return this.#identity.iommufdId
   }
 
   get closed(): boolean {
@@ -417,6 +436,29 @@ export class Device implements AsyncDisposable {
     return setVfToken((flags, payload) => this.feature(flags, payload), token, this.spec)
   }
 
+  /**
+   * Where the device's DMA goes. The same object at each call; one that was not given to `openDevice` is closed with the device.
+   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED`: it is attached to none, or whoever handed it over has it
+   */
+  addressSpace(): Promise<AddressSpace> {
+    const native = this.#open()
+    this.#space ??= (async () => {
+      const found = unwrap(await native.addressSpace(), this.spec)
+      if (found === null) {
+        throw new VfioError('ERR_VFIO_UNSUPPORTED', `${this.spec} has no address space in this process`, {
+          device: this.spec,
+        })
+      }
+      const space = new AddressSpace(found, { endsWithDevices: true })
+      space.join(this)
+      return space
+    })().catch((error: unknown) => {
+      this.#space = undefined
+      throw error
+    })
+    return this.#space
+  }
+
   /** v1: save rounds over the migration region. */
   v1Source(regionIndex: number, options: NativeV1Options): DataSource {
     return this.#children.add(
@@ -452,6 +494,7 @@ export class Device implements AsyncDisposable {
     this.#closing ??= (async () => {
       this.#notices?.stop()
       await Promise.all([this.#native.close(), this.#children.close()])
+      await (await this.#space?.catch(() => undefined))?.leave(this)
       for (const held of this.#identity.holds) await held[Symbol.asyncDispose]()
     })()
     return this.#closing

@@ -3,9 +3,12 @@
 // lib/binding.ts loads it.
 #include <napi.h>
 
+#include "binding/address_space_handle.h"
 #include "binding/constants.h"
 #include "binding/container_handle.h"
 #include "binding/device_handle.h"
+#include "binding/dirty_bitmap_handle.h"
+#include "binding/dma_buffer_handle.h"
 #include "binding/event_fd_handle.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
@@ -36,21 +39,30 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<MappingHandle>(env);
   define<FrameWriterHandle>(env);
   define<FrameReaderHandle>(env);
+  define<DmaBufferHandle>(env);
+  define<DirtyBitmapHandle>(env);
+  define<AddressSpaceHandle>(env);
   define<ContainerHandle>(env);
   define<GroupHandle>(env);
   define<ServerHandle>(env);
-  define<EventFdHandle>(env);
   define<IommufdHandle>(env);
   define<IoasHandle>(env);
   define<HwptHandle>(env);
+  define<EventFdHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
+  exports.Set("allocateDmaBuffer", Napi::Function::New(env, &allocateDmaBuffer, "allocateDmaBuffer"));
+  exports.Set("dmaBufferOfDescriptor",
+              Napi::Function::New(env, &dmaBufferOfDescriptor, "dmaBufferOfDescriptor"));
+  exports.Set("createDirtyBitmap", Napi::Function::New(env, &createDirtyBitmap, "createDirtyBitmap"));
+  exports.Set("createAddressTable", Napi::Function::New(env, &createAddressTable, "createAddressTable"));
   exports.Set("openEventFd", Napi::Function::New(env, &openEventFd, "openEventFd"));
   exports.Set("adoptEventFd", Napi::Function::New(env, &adoptEventFd, "adoptEventFd"));
   exports.Set("openVfioUser", Napi::Function::New(env, &openVfioUser, "openVfioUser"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
+  exports.Set("openDeviceNode", Napi::Function::New(env, &openDeviceNode, "openDeviceNode"));
   exports.Set("openIommufd", Napi::Function::New(env, &openIommufd, "openIommufd"));
   exports.Set("adoptIommufd", Napi::Function::New(env, &adoptIommufd, "adoptIommufd"));
   exports.Set("adoptDevice", Napi::Function::New(env, &adoptDevice, "adoptDevice"));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "binding/container_handle.h"
 
+#include "binding/address_space_handle.h"
 #include "binding/arguments.h"
+#include "core/kernel/type1.h"
 
 namespace vfm::binding {
 
@@ -12,6 +14,7 @@ Napi::Function ContainerHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&ContainerHandle::apiVersion>("apiVersion"),
                       InstanceMethod<&ContainerHandle::checkExtension>("checkExtension"),
                       InstanceMethod<&ContainerHandle::setIommu>("setIommu"),
+                      InstanceMethod<&ContainerHandle::addressSpace>("addressSpace"),
                       InstanceMethod<&ContainerHandle::close>("close")});
 }
 
@@ -52,6 +55,11 @@ Napi::Value ContainerHandle::checkExtension(const Napi::CallbackInfo& info) {
       info.Env(), "VFIO_CHECK_EXTENSION",
       [extension](kernel::Container& container) { return container.checkExtension(extension); },
       [](Napi::Env env, uint32_t found) -> Napi::Value { return Napi::Number::New(env, found); });
+}
+
+Napi::Value ContainerHandle::addressSpace(const Napi::CallbackInfo& info) {
+  if (!container_) return toObject(info.Env(), closed("address space of a container"));
+  return make<AddressSpaceHandle>(info.Env(), {kernel::Type1::of(container_)});
 }
 
 Napi::Value ContainerHandle::setIommu(const Napi::CallbackInfo& info) {

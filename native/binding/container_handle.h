@@ -25,6 +25,7 @@ class ContainerHandle : public Napi::ObjectWrap<ContainerHandle> {
   Napi::Value iommu(const Napi::CallbackInfo& info);
   Napi::Value apiVersion(const Napi::CallbackInfo& info);
   Napi::Value checkExtension(const Napi::CallbackInfo& info);
+  Napi::Value addressSpace(const Napi::CallbackInfo& info);
   Napi::Value setIommu(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 

@@ -41,6 +41,7 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::startDmaLog>("startDmaLog"),
                       InstanceMethod<&DeviceHandle::reportDmaLog>("reportDmaLog"),
                       InstanceMethod<&DeviceHandle::stopDmaLog>("stopDmaLog"),
+                      InstanceMethod<&DeviceHandle::addressSpace>("addressSpace"),
                       InstanceMethod<&DeviceHandle::attach>("attach"),
                       InstanceMethod<&DeviceHandle::detach>("detach"),
                       InstanceMethod<&DeviceHandle::feature>("feature"),

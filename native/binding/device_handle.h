@@ -42,6 +42,7 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value startDmaLog(const Napi::CallbackInfo& info);
   Napi::Value reportDmaLog(const Napi::CallbackInfo& info);
   Napi::Value stopDmaLog(const Napi::CallbackInfo& info);
+  Napi::Value addressSpace(const Napi::CallbackInfo& info);
   Napi::Value attach(const Napi::CallbackInfo& info);
   Napi::Value detach(const Napi::CallbackInfo& info);
   Napi::Value v1Source(const Napi::CallbackInfo& info);

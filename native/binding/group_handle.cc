@@ -3,24 +3,34 @@
 
 #include <optional>
 
+#include "binding/address_space_handle.h"
 #include "binding/arguments.h"
 #include "binding/container_handle.h"
 #include "binding/device_handle.h"
 #include "core/kernel/adopt.h"
 #include "core/kernel/kernel_device.h"
+#include "core/kernel/type1.h"
 
 namespace vfm::binding {
 namespace {
 
-// Nothing, with a TypeError pending, when the value is no open container.
+// Of a container, or of an address space that is one's. Nothing, with a TypeError pending, when the value is
+// neither, or closed.
 std::shared_ptr<kernel::Container> containerOf(Napi::Env env, Napi::Value value) {
   const Napi::Function type = Runtime::of(env).classOf(ContainerHandle::kName).Value();
   if (value.IsObject() && value.As<Napi::Object>().InstanceOf(type)) {
     auto* handle = Napi::ObjectWrap<ContainerHandle>::Unwrap(value.As<Napi::Object>());
     if (handle != nullptr && handle->container()) return handle->container();
   }
+  const Napi::Function space = Runtime::of(env).classOf(AddressSpaceHandle::kName).Value();
+  if (value.IsObject() && value.As<Napi::Object>().InstanceOf(space)) {
+    auto* handle = Napi::ObjectWrap<AddressSpaceHandle>::Unwrap(value.As<Napi::Object>());
+    auto container = handle != nullptr ? kernel::Type1::containerOf(handle->space()) : nullptr;
+    if (container) return container;
+  }
   if (!env.IsExceptionPending()) {
-    Napi::TypeError::New(env, "an open container is needed").ThrowAsJavaScriptException();
+    Napi::TypeError::New(env, "an open container, or the address space of one, is needed")
+        .ThrowAsJavaScriptException();
   }
   return nullptr;
 }

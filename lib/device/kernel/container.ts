@@ -2,6 +2,7 @@
 import { binding } from '../../binding.js'
 import { unwrap } from '../../errors/index.js'
 import type { NativeContainer } from '../../native-binding.js'
+import { AddressSpace, type AddressSpaceInfo } from '../address-space.js'
 import { openFailure } from './open-failure.js'
 
 /**
@@ -56,6 +57,20 @@ export class Container implements AsyncDisposable {
    */
   async setIommu(type: number, options: { readonly allowNoIommu?: boolean } = {}): Promise<void> {
     unwrap(await this.native.setIommu(type, options.allowNoIommu ?? false))
+  }
+
+  /** `VFIO_IOMMU_GET_INFO` with its capabilities, checked. @throws {VfioSystemError} `EINVAL` while no IOMMU is set */
+  async iommuInfo(): Promise<AddressSpaceInfo> {
+    await using space = this.addressSpace()
+    return await space.info()
+  }
+
+  /**
+   * Its mappings: `VFIO_IOMMU_MAP_DMA`, `_UNMAP_DMA`, `_DIRTY_PAGES`. What is mapped through one such object is mapped for all; the caller
+   * closes it.
+   */
+  addressSpace(): AddressSpace {
+    return new AddressSpace(unwrap(this.native.addressSpace()), { endsWithDevices: false })
   }
 
   /** Lets go. The kernel's object goes with the last group that is in it. */

@@ -2,6 +2,7 @@
 import { binding } from '../../binding.js'
 import { unwrap } from '../../errors/index.js'
 import type { NativeDevice, NativeGroup, NativeGroupStatus } from '../../native-binding.js'
+import type { AddressSpace } from '../address-space.js'
 import type { Container } from './container.js'
 import { openFailure } from './open-failure.js'
 
@@ -63,9 +64,9 @@ export class KernelGroup implements AsyncDisposable {
     unwrap(await this.#native.unsetContainer())
   }
 
-  /** Puts the group into `container` (default: the one it is in, else a new one) and sets the best IOMMU that has. */
+  /** Puts the group into `container` (or that of an address space; default: the one it is in, else a new one) and sets the best IOMMU that has. */
   async prepare(
-    options: { readonly container?: Container; readonly allowNoIommu?: boolean } = {},
+    options: { readonly container?: Container | AddressSpace; readonly allowNoIommu?: boolean } = {},
   ): Promise<void> {
     openFailure(
       await this.#native.prepare(options.container?.native ?? null, options.allowNoIommu ?? false),

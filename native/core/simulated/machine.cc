@@ -172,6 +172,13 @@ int Machine::command(uint32_t command) {
   }
 }
 
+int Machine::transfer(uint32_t command) {
+  if (!config_.busMaster()) return EIO;
+  if (command == kCommandDmaWrite) return dma_.write(local_.dmaIova, local_.dmaLength, migrated_.seed);
+  touched(0, std::min(local_.dmaLength, memory_.size()));
+  return dma_.read(local_.dmaIova, local_.dmaLength, memory_);
+}
+
 uint32_t Machine::pciCommand() const {
   uint8_t bytes[2] = {};
   config_.read(kPciCommand, {bytes, sizeof(bytes)});
@@ -182,13 +189,6 @@ bool Machine::writeConfig(uint64_t offset, ConstBytes from) {
   const bool reset = config_.write(offset, from);
   interrupts_.disableLine((pciCommand() & kPciCommandIntxDisable) != 0);
   return reset;
-}
-
-int Machine::transfer(uint32_t command) {
-  if (!config_.busMaster()) return EIO;
-  if (command == kCommandDmaWrite) return dma_.write(local_.dmaIova, local_.dmaLength, migrated_.seed);
-  touched(0, std::min(local_.dmaLength, memory_.size()));
-  return dma_.read(local_.dmaIova, local_.dmaLength, memory_);
 }
 
 int Machine::readMemory(uint64_t offset, Bytes into) {

@@ -51,12 +51,12 @@ class Machine {
   int writeRegister(const RegisterLayout& layout, uint64_t value);
   int readMemory(uint64_t offset, Bytes into);
   int writeMemory(uint64_t offset, ConstBytes from);
+  DmaEngine& dma() { return dma_; }
   const ConfigSpace& config() const { return config_; }
   // True when the write asks for a function level reset.
   bool writeConfig(uint64_t offset, ConstBytes from);
   MsixTable& msixTable() { return msixTable_; }
   Interrupts& interrupts() { return interrupts_; }
-  DmaEngine& dma() { return dma_; }
 
   // As VFIO_DEVICE_RESET: zeros, and running. PCI command and BARs stay, as vfio-pci keeps them.
   int reset();
@@ -69,8 +69,8 @@ class Machine {
   void retime();
   int step(uint64_t steps);
   int command(uint32_t command);
-  uint32_t pciCommand() const;
   int transfer(uint32_t command);
+  uint32_t pciCommand() const;
   void touched(uint64_t offset, uint64_t length) {
     if (watcher_) watcher_->touched(offset, length);
   }

@@ -2,6 +2,7 @@
 import { describe } from 'vitest'
 import type { Backend } from './backend.js'
 import { contentsContract } from './contents.js'
+import { dmaContract } from './dma.js'
 import { pciContract } from './pci.js'
 import { refusalsContract, sessionsContract } from './sessions.js'
 import { statesContract } from './states.js'
@@ -15,6 +16,7 @@ export function deviceContract(backend: Backend): void {
     describe('sessions', () => sessionsContract(backend))
     describe('PCI', () => pciContract(backend))
     if (backend.isTestDevice) {
+      describe('DMA', () => dmaContract(backend))
       describe('contents', () => contentsContract(backend))
       describe('refusals', () => refusalsContract(backend))
     }

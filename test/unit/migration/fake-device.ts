@@ -135,6 +135,7 @@ export class FakeDevice {
       startDmaLog: unused,
       reportDmaLog: unused,
       stopDmaLog: unused,
+      addressSpace: unused,
       attach: unused,
       detach: unused,
       feature: unused,
