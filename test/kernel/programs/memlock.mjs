@@ -3,16 +3,21 @@
 import { DmaBuffer, openDevice } from '../../../dist/index.js'
 
 const [address, bytes] = process.argv.slice(2)
-await using device = await openDevice(address)
+const device = await openDevice(address)
 const space = await device.addressSpace()
-const outcomes = []
-for (const size of [256 * 1024, Number(bytes)]) {
-  await using buffer = await DmaBuffer.allocate(size)
+
+async function attempt(size) {
+  const buffer = await DmaBuffer.allocate(size)
   try {
-    await using mapping = await space.map(buffer)
-    outcomes.push(`mapped ${mapping.size}`)
+    const mapping = await space.map(buffer)
+    await mapping.unmap()
+    return `mapped ${mapping.size}`
   } catch (error) {
-    outcomes.push({ code: error.code, message: error.message })
+    return { code: error.code, message: error.message }
+  } finally {
+    await buffer.close()
   }
 }
-console.log(JSON.stringify(outcomes))
+
+console.log(JSON.stringify([await attempt(256 * 1024), await attempt(Number(bytes))]))
+await device.close()
