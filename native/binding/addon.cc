@@ -45,6 +45,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<IommufdHandle>(env);
   define<IoasHandle>(env);
   define<HwptHandle>(env);
+  define<EventFdHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
@@ -53,7 +54,6 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
               Napi::Function::New(env, &dmaBufferOfDescriptor, "dmaBufferOfDescriptor"));
   exports.Set("createDirtyBitmap", Napi::Function::New(env, &createDirtyBitmap, "createDirtyBitmap"));
   exports.Set("createAddressTable", Napi::Function::New(env, &createAddressTable, "createAddressTable"));
-  define<EventFdHandle>(env);
   exports.Set("openEventFd", Napi::Function::New(env, &openEventFd, "openEventFd"));
   exports.Set("adoptEventFd", Napi::Function::New(env, &adoptEventFd, "adoptEventFd"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
