@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/kernel/**', 'node_modules/**'],
+          exclude: ['test/kernel/**', 'test/kernel-no-iommu/**', 'node_modules/**'],
           testTimeout: 20_000,
         },
       },
@@ -24,6 +24,17 @@ export default defineConfig({
           // Real devices in a virtual machine, often without hardware acceleration: one file at a time, and patience.
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // The same machine, booted without its IOMMU.
+          name: 'kernel-no-iommu',
+          include: ['test/kernel-no-iommu/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -11,7 +11,7 @@ export async function runProgram(words: readonly string[]): Promise<void> {
   // A wrong command line has no parsed options yet; --json is honoured all the same.
   const json = words.slice(0, words.includes('--') ? words.indexOf('--') : undefined).includes('--json')
   const root = program(packageVersion())
-  for (const command of [root, ...root.commands]) prepare(command, json)
+  prepare(root, json)
   try {
     await root.parseAsync([...words], { from: 'user' })
   } catch (error) {
@@ -27,4 +27,5 @@ export async function runProgram(words: readonly string[]): Promise<void> {
 function prepare(command: Command, json: boolean): void {
   command.exitOverride()
   if (json) command.configureOutput({ writeErr: () => {} })
+  for (const inner of command.commands) prepare(inner, json)
 }

@@ -27,6 +27,8 @@ export interface CommandContext {
   readonly progress: Progress
   /** Prints the report. Once, at most. */
   report(report: CommandReport): void
+  /** Prints a piece of news, of a command that goes on: with `--json` a line for each. */
+  tell(report: CommandReport): void
 }
 
 export interface CommandRunOptions {
@@ -48,11 +50,14 @@ export async function runCommand(
   const progress = new Progress(process.stderr, options.progress ?? true)
   const out = run.reportOnStderr ? process.stderr : process.stdout
   let reported = false
-  const report = ({ json, text }: CommandReport): void => {
-    if (reported) throw new Error('a command reports once')
-    reported = true
+  const tell = ({ json, text }: CommandReport): void => {
     progress.clear()
     out.write(options.json ? toJsonLine(json) : `${text}\n`)
+  }
+  const report = (whole: CommandReport): void => {
+    if (reported) throw new Error('a command reports once')
+    reported = true
+    tell(whole)
   }
   using interruption = new Interruption((signal) => {
     progress.note(
@@ -61,7 +66,7 @@ export async function runCommand(
   })
   const { signal, cancel } = withTimeout(interruption.signal, options.timeout)
   try {
-    process.exitCode = (await body({ signal, progress, report })) ?? exitCodes.ok
+    process.exitCode = (await body({ signal, progress, report, tell })) ?? exitCodes.ok
   } catch (error) {
     progress.clear()
     process.exitCode = exitCodeFor(error, run.reading ?? false)

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Options that several commands share, each parsed and checked in one place.
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { HostChangeOptions } from '../host/index.js'
 import { parseDuration, parseSize } from '../quantity.js'
 import { exitCodeHelp } from './exit-codes.js'
 
+/** What every command that changes the host takes. */
+export interface HostChangeFlags {
+  readonly dryRun?: boolean
+  readonly force?: boolean
+}
+
 export const recoveryPolicies = ['none', 'previous', 'stop', 'reset'] as const
 export const dataPaths = ['auto', 'mapped', 'trapped'] as const
+
+/** What a device argument may be. */
+export const deviceArgument =
+  'PCI address, mdev UUID, /dev/vfio/devices/vfioN, fd:N, listen:NAME, pid:PID/FD, held:SOCKET#NAME, vfio-user:PATH or sim:...'
 
 /** `--json`, `--no-progress`, `--timeout`, the examples and the exit codes. */
 export function common(command: Command, examples: readonly string[]): Command {
@@ -56,6 +67,13 @@ export function keyOption(command: Command): Command {
   )
 }
 
+export function vfTokenFileOption(command: Command): Command {
+  return command.option(
+    '--vf-token-file <file>',
+    'the UUID that a virtual function of vfio-pci wants, in a file (mode 600); without it, from VFIO_VF_TOKEN',
+  )
+}
+
 export function digestOption(command: Command): Command {
   return command.option(
     '--digest <region>',
@@ -66,12 +84,34 @@ export function digestOption(command: Command): Command {
 /** What becomes of a loaded device: its state lives only while somebody holds it open. */
 export function endingOptions(command: Command): Command {
   return command
-    .addOption(new Option('--hold', 'keep the loaded device open until Ctrl-C or SIGTERM').conflicts('exec'))
+    .addOption(
+      new Option('--hold', 'keep the loaded device open until Ctrl-C or SIGTERM').conflicts([
+        'exec',
+        'handTo',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--hand-to <socket>',
+        'leave the device with the keeper at a socket (vfio-migrate hold)',
+      ).conflicts('exec'),
+    )
     .option(
       '--exec <program>',
-      'hand the device to a program, as descriptor 3 (LISTEN_FDS); its arguments follow --',
+      'hand the device to a program, as descriptor 3, its group and container after it (LISTEN_FDS); its arguments follow --',
     )
     .argument('[arguments...]', 'arguments of the --exec program')
+}
+
+export function changeOptions(command: Command): Command {
+  return command
+    .option('--dry-run', 'print the commands that would do it, and change nothing')
+    .option('--force', 'even if the device is in use: mounted disks, network interfaces, open devices')
+}
+
+/** The flags as the library takes them. */
+export function hostChangeOptions(flags: HostChangeFlags, signal: AbortSignal): HostChangeOptions {
+  return { dryRun: flags.dryRun ?? false, force: flags.force ?? false, signal }
 }
 
 function parsed<T>(value: T | undefined, expected: string): T {

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: MIT
-import { unwrap, VfioError } from '../errors/index.js'
-import type { NativeDevice, NativeIrqInfo, NativeV1Options, RegisterWidth } from '../native-binding.js'
+import { unwrap, unwrapAdoption, VfioError } from '../errors/index.js'
+import type {
+  NativeCompanion,
+  NativeDevice,
+  NativeIrqInfo,
+  NativeServeOptions,
+  NativeServer,
+  NativeV1Options,
+  RegisterWidth,
+} from '../native-binding.js'
 import { AccessGate } from './access-gate.js'
 import { AddressSpace } from './address-space.js'
-import { Children } from './children.js'
+import { type Child, Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 import { DeviceSession } from './device-session.js'
@@ -51,7 +59,15 @@ export interface DeviceIdentity {
   readonly addressSpace?: AddressSpace | undefined
   /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
   readonly holds: readonly AsyncDisposable[]
+  /** Among them, descriptors that a new holder of the device would need too. */
+  readonly companions?: readonly Companion[]
 }
+
+/**
+ * A descriptor besides the device's own. The kernel keeps group, container and iommufd alive as long as the device is open, and what is
+ * mapped stays mapped; but without the descriptor nobody can map or unmap, nor open another device of the group.
+ */
+export type Companion = NativeCompanion
 
 const DEVICE_FLAGS_RESET = 1 << 0
 const DEVICE_FLAGS_PCI = 1 << 1
@@ -127,6 +143,11 @@ export class Device implements AsyncDisposable {
     return descriptor < 0 ? undefined : descriptor
   }
 
+  /** What a process that the device is handed to needs besides {@link descriptor}, to map memory for it. Borrowed. */
+  get companions(): readonly Companion[] {
+    return [...this.#open().companions, ...(this.#identity.companions ?? [])]
+  }
+
   #open(): NativeDevice {
     if (this.#closing) throw new VfioError('ERR_VFIO_CLOSED', `${this.spec} is closed`, { device: this.spec })
     return this.#native
@@ -165,10 +186,22 @@ export class Device implements AsyncDisposable {
     return this.#regionOwner
   }
 
-  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` when its size is 0 */
+  // The kernel counts indexes that a device has nothing at, and answers for them with a size of 0, or as vfio-pci does for the VGA region of
+  // what is no display (drivers/vfio/pci/vfio_pci_core.c), with EINVAL.
+  async #presentRegion(index: number): Promise<RegionInfo | undefined> {
+    try {
+      const info = await this.regionInfo(index)
+      return info.size === 0n ? undefined : info
+    } catch (error) {
+      if (error instanceof VfioError && error.code === 'EINVAL') return undefined
+      throw error
+    }
+  }
+
+  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` where there is none */
   async region(index: number): Promise<Region> {
-    const info = await this.regionInfo(index)
-    if (info.size === 0n) {
+    const info = await this.#presentRegion(index)
+    if (info === undefined) {
       throw new VfioError('ERR_VFIO_NO_SUCH_REGION', `${this.spec} has no region ${index}`, {
         device: this.spec,
       })
@@ -181,8 +214,8 @@ export class Device implements AsyncDisposable {
     const { regions } = await this.info()
     const found: Region[] = []
     for (let index = 0; index < regions; index++) {
-      const info = await this.regionInfo(index)
-      if (info.size > 0n) found.push(new Region(await this.#owner(), info))
+      const info = await this.#presentRegion(index)
+      if (info !== undefined) found.push(new Region(await this.#owner(), info))
     }
     return found
   }
@@ -194,9 +227,9 @@ export class Device implements AsyncDisposable {
   async regionByType(type: number, subtype: number): Promise<Region | undefined> {
     const { regions } = await this.info()
     for (let index = 0; index < regions; index++) {
-      const info = await this.regionInfo(index)
+      const info = await this.#presentRegion(index)
       // VENDOR_TYPE is the sign bit: whoever writes 1 << 31 | id has a negative number.
-      if (info.size > 0n && info.type?.type === type >>> 0 && info.type.subtype === subtype) {
+      if (info?.type?.type === type >>> 0 && info.type.subtype === subtype) {
         return new Region(await this.#owner(), info)
       }
     }
@@ -332,6 +365,16 @@ export class Device implements AsyncDisposable {
       : this.#children.add(new DeviceSession(this.spec, session, this.#children))
   }
 
+  /**
+   * v2: the session that another holder of the device began, over its data descriptor, which is duplicated. Nobody can tell which device
+   * the data belongs to: it must have come with this one.
+   * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` when it is something else, `ERR_VFIO_UNSUPPORTED` where there are no descriptors
+   */
+  async adoptSession(fd: number): Promise<DeviceSession> {
+    const session = unwrapAdoption(await this.#open().adoptSession(fd), this.spec)
+    return this.#children.add(new DeviceSession(this.spec, session, this.#children))
+  }
+
   /** v2: `VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`, an estimate in bytes. */
   async migrationDataSize(): Promise<bigint> {
     return unwrap(await this.#open().migrationDataSize(), this.spec)
@@ -411,7 +454,7 @@ export class Device implements AsyncDisposable {
    * (`openDevice(..., { vfToken })`). Tokens cannot be read back.
    * @param token a UUID
    * @throws {VfioError} `ERR_VFIO_VF_TOKEN`: not a UUID
-   * @throws {VfioSystemError} `ENOTTY`: not a physical function, or vfio-pci was loaded without `enable_sriov`
+   * @throws {VfioSystemError} `ENOTTY`: not a physical function
    */
   setVfToken(token: string): Promise<void> {
     return setVfToken((flags, payload) => this.feature(flags, payload), token, this.spec)
@@ -452,6 +495,19 @@ export class Device implements AsyncDisposable {
     return this.#children.add(
       new DataSink(this.spec, this.#open().v1Sink(regionIndex, options), this.#children),
     )
+  }
+
+  /**
+   * Serves the device over vfio-user. What `make` makes of the native server is closed before the device.
+   * @internal `serve()` is how it is done.
+   */
+  async startServer<T extends Child>(
+    path: string,
+    options: NativeServeOptions,
+    make: (native: NativeServer, siblings: Children) => T,
+  ): Promise<T> {
+    const native = unwrap(await this.#open().serve(path, options), this.spec)
+    return this.#children.add(make(native, this.#children))
   }
 
   /**

@@ -34,3 +34,13 @@ export function parseAddress(text: string): Address | undefined {
 export function isSysfsName(text: string): boolean {
   return namePattern.test(text)
 }
+
+/** Whether `text` can be the name of a driver or an mdev type: a path component that is neither hidden nor more than one. */
+export function isDriverName(text: string): boolean {
+  return /^(?!\.)[ -.0-~]{1,255}$/.test(text)
+}
+
+/** Whether `text` is a UUID as sysfs writes it, in lower case. */
+export function isUuid(text: string): boolean {
+  return uuidPattern.test(text)
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isSysfsName, parseAddress } from './address.js'
+import { type FittingDriver, FittingDrivers } from './fitting-driver.js'
 import { type Group, readCdev, readGroup } from './group.js'
 import { type MdevFacts, readMdevFacts } from './mdev.js'
 import { type MigrationSupport, readMigrationSupport } from './migration-support.js'
@@ -16,6 +17,14 @@ export interface HostDevice {
   readonly kind: HostDeviceKind
   /** The driver bound to it. */
   readonly driver: string | undefined
+  /** The driver that `driver_override` reserves it for. */
+  readonly driverOverride: string | undefined
+  /** The VFIO driver that would suit it best, of those this kernel has; `undefined` for mdevs, whose driver is their parent's. */
+  readonly vfioDriver: FittingDriver | undefined
+  /** How drivers recognize it (`pci:v000015B3d...`). */
+  readonly modalias: string | undefined
+  /** The memory that is near it; `undefined` where the machine has one only, or does not say. */
+  readonly numaNode: number | undefined
   /** Whether VFIO has it now: it can be opened if the group lets it. */
   readonly vfio: boolean
   readonly group: Group | undefined
@@ -34,11 +43,12 @@ const buses: readonly HostDeviceKind[] = ['pci', 'mdev', 'platform', 'amba', 'fs
  */
 export async function listDevices(roots: HostRoots = {}): Promise<HostDevice[]> {
   const sysfs = new Sysfs(roots)
+  const drivers = new FittingDrivers(sysfs)
   const devices: HostDevice[] = []
   for (const kind of buses) {
     for (const name of await sysfs.names(`bus/${kind}/devices`)) {
-      const device = isSysfsName(name) ? await readDevice(sysfs, kind, name) : undefined
-      if (device !== undefined) devices.push(device)
+      const device = isSysfsName(name) ? await readDevice(sysfs, drivers, kind, name) : undefined
+      if (device !== undefined && concernsVfio(device)) devices.push(device)
     }
   }
   return devices
@@ -49,41 +59,65 @@ export async function listDevices(roots: HostRoots = {}): Promise<HostDevice[]> 
  * device or VFIO cannot have it. Opens nothing.
  */
 export async function findDevice(text: string, roots: HostRoots = {}): Promise<HostDevice | undefined> {
+  const device = await lookUpDevice(text, roots)
+  return device !== undefined && concernsVfio(device) ? device : undefined
+}
+
+/** As {@link findDevice}, and also what VFIO cannot have: a device without a group, a bridge. */
+export async function lookUpDevice(text: string, roots: HostRoots = {}): Promise<HostDevice | undefined> {
   const sysfs = new Sysfs(roots)
+  const drivers = new FittingDrivers(sysfs)
   const address = parseAddress(text)
   if (address?.kind === 'pci' || address?.kind === 'mdev')
-    return readDevice(sysfs, address.kind, address.name)
+    return readDevice(sysfs, drivers, address.kind, address.name)
   if (address?.kind === 'cdev') return (await listDevices(roots)).find(({ cdev }) => cdev === text)
   if (!isSysfsName(text)) return undefined
   for (const kind of buses) {
-    const device = await readDevice(sysfs, kind, text)
+    const device = await readDevice(sysfs, drivers, kind, text)
     if (device !== undefined) return device
   }
   return undefined
 }
 
-async function readDevice(sysfs: Sysfs, kind: HostDeviceKind, name: string): Promise<HostDevice | undefined> {
+function concernsVfio({ kind, group, vfio, pci }: HostDevice): boolean {
+  if (pci !== undefined && isBridge(pci)) return false
+  return group !== undefined || vfio || kind === 'mdev'
+}
+
+async function readDevice(
+  sysfs: Sysfs,
+  drivers: FittingDrivers,
+  kind: HostDeviceKind,
+  name: string,
+): Promise<HostDevice | undefined> {
   const path = `bus/${kind}/devices/${name}`
   if (!(await sysfs.exists(path))) return undefined
-  const group = await readGroup(sysfs, path, name)
   const driver = await sysfs.linkName(path, 'driver')
   // vfio-dev is made by the VFIO core for every device registered with it (Linux 6.1).
   const vfio =
     (driver !== undefined && (kind === 'mdev' || isVfioDriver(driver))) ||
     (await sysfs.exists(path, 'vfio-dev'))
-  if (group === undefined && !vfio && kind !== 'mdev') return undefined
-  const pci = kind === 'pci' ? await readPciFacts(sysfs, path) : undefined
-  if (pci !== undefined && isBridge(pci)) return undefined
   const mdev = kind === 'mdev' ? await readMdevFacts(sysfs, name) : undefined
+  const modalias = await sysfs.text(path, 'modalias')
   return {
     address: name,
     kind,
     driver,
+    driverOverride: await readOverride(sysfs, path),
+    vfioDriver: await drivers.best(kind, modalias),
+    modalias,
+    numaNode: await sysfs.number(path, 'numa_node'),
     vfio,
-    group,
+    group: await readGroup(sysfs, path, name),
     cdev: await readCdev(sysfs, path),
-    pci,
+    pci: kind === 'pci' ? await readPciFacts(sysfs, path) : undefined,
     mdev,
     migration: await readMigrationSupport(sysfs, name, mdev ? (mdev.parentDriver ?? driver) : driver, kind),
   }
+}
+
+// The kernel prints a null pointer where nothing is set.
+async function readOverride(sysfs: Sysfs, path: string): Promise<string | undefined> {
+  const text = await sysfs.text(path, 'driver_override')
+  return text === undefined || text === '' || text === '(null)' ? undefined : text
 }

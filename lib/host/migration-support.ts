@@ -81,11 +81,12 @@ export async function readMigrationSupport(
   if (kind !== 'mdev' && !isVfioDriver(driver)) return no(`bound to ${driver}, which is not a VFIO driver`)
   // drivers/vfio/debugfs.c: vfio/DEVICE exists for every VFIO device, migration/ below it for those with migration operations.
   const folder = ['vfio', name] as const
-  if (await sysfs.debugExists(...folder, 'migration')) return fromDebugfs(sysfs, name)
   const facts = factsOf(driver)
-  if ((await sysfs.debugExists(...folder)) && facts?.protocol !== 'v1') {
+  if (await sysfs.debugExists(...folder, 'migration')) return fromDebugfs(sysfs, name, facts)
+  // Of v1 debugfs knows nothing, so what a driver unknown here lacks there is v2 only.
+  if ((await sysfs.debugExists(...folder)) && facts?.protocol === 'v2') {
     return no(
-      `${driver} offers no migration for this device, says the kernel${facts?.needs ? `; ${facts.needs}` : ''}`,
+      `${driver} offers no migration for this device, says the kernel${facts.needs ? `; ${facts.needs}` : ''}`,
     )
   }
   if (facts !== undefined) {
@@ -109,13 +110,18 @@ export async function readMigrationSupport(
   }
 }
 
-async function fromDebugfs(sysfs: Sysfs, name: string): Promise<MigrationSupport> {
-  const features = (await sysfs.debugText('vfio', name, 'migration/features')) ?? ''
+async function fromDebugfs(
+  sysfs: Sysfs,
+  name: string,
+  facts: DriverFacts | undefined,
+): Promise<MigrationSupport> {
+  // Not every kernel that has the state there has the features, too (6.12 does not).
+  const features = await sysfs.debugText('vfio', name, 'migration/features')
   const state = await within(debugPatience, sysfs.debugText('vfio', name, 'migration/state'))
   return {
     migratable: 'yes',
     protocol: 'v2',
-    features: features.split('\n').filter((feature) => debugFeatures.has(feature)),
+    features: features?.split('\n').filter((feature) => debugFeatures.has(feature)) ?? facts?.features ?? [],
     state: state === undefined ? undefined : debugStates[state],
     reason: 'the kernel says so (debugfs)',
   }

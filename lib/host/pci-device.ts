@@ -12,6 +12,17 @@ export interface PciFacts {
   readonly physicalFunction: string | undefined
   /** The virtual functions that exist below a physical one. */
   readonly virtualFunctions: readonly string[]
+  /** Of a physical function that can have virtual ones. */
+  readonly sriov: SriovFacts | undefined
+}
+
+export interface SriovFacts {
+  /** How many there can be (`sriov_totalvfs`; the driver may allow fewer than the device). */
+  readonly total: number
+  /** How many there are. */
+  readonly enabled: number
+  /** Whether the kernel looks for drivers of new ones; `undefined` where it is too old to be asked (before 4.13). */
+  readonly autoprobe: boolean | undefined
 }
 
 // vfio-pci takes type 0 headers only (drivers/vfio/pci/vfio_pci_core.c); these subclasses of bridges have others.
@@ -35,7 +46,16 @@ export async function readPciFacts(sysfs: Sysfs, device: string): Promise<PciFac
     classCode,
     physicalFunction: await pciLink(sysfs, device, 'physfn'),
     virtualFunctions: functions.sort((a, b) => a.index - b.index).map(({ address }) => address),
+    sriov: await readSriov(sysfs, device),
   }
+}
+
+async function readSriov(sysfs: Sysfs, device: string): Promise<SriovFacts | undefined> {
+  const total = await sysfs.number(device, 'sriov_totalvfs')
+  const enabled = await sysfs.number(device, 'sriov_numvfs')
+  if (total === undefined || enabled === undefined || total === 0) return undefined
+  const autoprobe = await sysfs.number(device, 'sriov_drivers_autoprobe')
+  return { total, enabled, autoprobe: autoprobe === undefined ? undefined : autoprobe !== 0 }
 }
 
 /** Whether VFIO refuses the function whatever driver is asked to take it. */

@@ -75,9 +75,11 @@ export function refusal(device: string, failure: Refusal): VfioTransitionError {
   })
 }
 
-/** Whether the handle itself went away under the request, which says nothing about the arc. */
+const lost = new Set(['ERR_VFIO_CLOSED', 'ERR_VFIO_PEER_LOST', 'ERR_VFIO_PEER_TIMEOUT'])
+
+/** Whether the handle, or the device behind it, went away under the request, which says nothing about the arc. */
 export function isLost(cause: unknown): boolean {
-  return cause instanceof VfioAbortError || (cause instanceof VfioError && cause.code === 'ERR_VFIO_CLOSED')
+  return cause instanceof VfioAbortError || (cause instanceof VfioError && lost.has(cause.code))
 }
 
 /** The state, or `unknown` when the device cannot be asked: for errors, which must not fail themselves. */

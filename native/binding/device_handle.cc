@@ -7,6 +7,7 @@
 #include "binding/device_values.h"
 #include "binding/irq_arguments.h"
 #include "binding/mapping_handle.h"
+#include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
@@ -20,6 +21,7 @@ namespace vfm::binding {
 Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
   return DefineClass(env, kName,
                      {InstanceAccessor<&DeviceHandle::descriptor>("descriptor"),
+                      InstanceAccessor<&DeviceHandle::companions>("companions"),
                       InstanceMethod<&DeviceHandle::deviceInfo>("info"),
                       InstanceMethod<&DeviceHandle::regionInfo>("regionInfo"),
                       InstanceMethod<&DeviceHandle::irqInfo>("irqInfo"),
@@ -37,6 +39,7 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::migrationState>("migrationState"),
                       InstanceMethod<&DeviceHandle::setMigrationState>("setMigrationState"),
                       InstanceMethod<&DeviceHandle::migrationDataSize>("migrationDataSize"),
+                      InstanceMethod<&DeviceHandle::adoptSession>("adoptSession"),
                       InstanceMethod<&DeviceHandle::startDmaLog>("startDmaLog"),
                       InstanceMethod<&DeviceHandle::reportDmaLog>("reportDmaLog"),
                       InstanceMethod<&DeviceHandle::stopDmaLog>("stopDmaLog"),
@@ -46,6 +49,7 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::feature>("feature"),
                       InstanceMethod<&DeviceHandle::v1Source>("v1Source"),
                       InstanceMethod<&DeviceHandle::v1Sink>("v1Sink"),
+                      InstanceMethod<&DeviceHandle::serve>("serve"),
                       InstanceMethod<&DeviceHandle::close>("close")});
 }
 
@@ -59,6 +63,20 @@ DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info)
 
 Napi::Value DeviceHandle::descriptor(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), device_ ? device_->descriptor() : -1);
+}
+
+Napi::Value DeviceHandle::companions(const Napi::CallbackInfo& info) {
+  Napi::Array found = Napi::Array::New(info.Env());
+  if (!device_) return found;
+  for (const Companion& companion : device_->companions()) {
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("kind", companion.kind == Companion::Kind::kGroup       ? "group"
+                       : companion.kind == Companion::Kind::kContainer ? "container"
+                                                                       : "iommufd");
+    object.Set("descriptor", companion.descriptor);
+    found.Set(found.Length(), object);
+  }
+  return found;
 }
 
 Napi::Value DeviceHandle::deviceInfo(const Napi::CallbackInfo& info) {
@@ -280,6 +298,22 @@ Napi::Value DeviceHandle::migrationDataSize(const Napi::CallbackInfo& info) {
       [](Napi::Env env, uint64_t size) -> Napi::Value { return Napi::BigInt::New(env, size); });
 }
 
+Napi::Value DeviceHandle::adoptSession(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.integer(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  return call<std::shared_ptr<Session>>(
+      info.Env(), access_, "adoption of a session",
+      [fd](Device& device) -> Result<std::shared_ptr<Session>> {
+        auto session = device.adoptSession(fd);
+        if (!session) return std::move(session).failure();
+        return std::shared_ptr<Session>(std::move(*session));
+      },
+      [](Napi::Env env, std::shared_ptr<Session> session) -> Napi::Value {
+        return make<SessionHandle>(env, {std::move(session)});
+      });
+}
+
 Napi::Value DeviceHandle::feature(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const uint32_t flags = arguments.number(0);
@@ -344,6 +378,21 @@ Napi::Value DeviceHandle::v1Sink(const Napi::CallbackInfo& info) {
   if (!request) return info.Env().Undefined();
   auto sink = std::make_shared<V1LoadRounds>(device_, request->region, request->path, request->maxChunk);
   return make<SinkHandle>(info.Env(), {std::move(sink), std::move(request->cancellation), 0});
+}
+
+Napi::Value DeviceHandle::serve(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.text(0);
+  const Napi::Object object = arguments.object(1);
+  if (!arguments.ok()) return info.Env().Undefined();
+  return call<std::shared_ptr<vfio_user::Server>>(
+      info.Env(), access_, "vfio-user server",
+      [path, options = serveOptionsFrom(object), device = device_](Device&) {
+        return vfio_user::Server::start(device, path, options);
+      },
+      [](Napi::Env env, std::shared_ptr<vfio_user::Server> server) -> Napi::Value {
+        return make<ServerHandle>(env, {std::move(server)});
+      });
 }
 
 Napi::Value DeviceHandle::close(const Napi::CallbackInfo& info) {

@@ -56,6 +56,14 @@ describe('discovery', () => {
     expect(jsonOf(finished)).toMatchObject({ ok: false, error: { code: 'ERR_VFIO_NO_SUCH_DEVICE' } })
   })
 
+  it('connects to a vfio-user server only to probe it', async () => {
+    const without = await run(['inspect', 'vfio-user:/nowhere/socket', '--json'])
+    expect(jsonOf(without)).toMatchObject({ ok: true, kind: 'vfio-user' })
+    const probed = await run(['inspect', 'vfio-user:/nowhere/socket', '--probe', '--json'])
+    expect(probed.code).toBe(1)
+    expect(jsonOf(probed)).toMatchObject({ ok: false, error: { code: 'ERR_VFIO_NO_SUCH_DEVICE' } })
+  })
+
   it('knows a simulated device for what it is, and probes it', async () => {
     expect((await run(['inspect', 'sim:v2'])).out).toContain('simulated')
     for (const protocol of ['v1', 'v2']) {
@@ -70,6 +78,9 @@ describe('discovery', () => {
             expect.objectContaining({ index: 2, name: 'bar2', size: 1048576 }),
           ]),
           migration: { migratable: true, protocol, state: 'running' },
+          irqs: expect.any(Array),
+          features:
+            protocol === 'v2' ? expect.arrayContaining([expect.objectContaining({ name: 'migration' })]) : [],
         },
       })
     }

@@ -3,7 +3,22 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { jsonOf, run } from '../support/command.js'
 
-const commands = ['list', 'inspect', 'migrate', 'save', 'load', 'verify', 'demo']
+const commands = [
+  'list',
+  'inspect',
+  'doctor',
+  'bind',
+  'unbind',
+  'vfs',
+  'mdev',
+  'migrate',
+  'save',
+  'load',
+  'verify',
+  'serve',
+  'hold',
+  'demo',
+]
 
 describe('vfio-migrate', () => {
   it('knows its version', async () => {

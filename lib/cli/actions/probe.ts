@@ -3,10 +3,20 @@
 import { VfioError } from '../../errors/index.js'
 import { openDevice } from '../../index.js'
 import type { MigratableDevice } from '../../migration/migratable-device.js'
+import { PciConfig } from '../../pci/index.js'
 import { formatBytes } from '../../quantity.js'
 import type { CommandReport } from '../command-run.js'
-import { regionName } from '../region-digest.js'
-import { columns, facts } from '../table.js'
+import {
+  capabilityTable,
+  featureTable,
+  irqTable,
+  type ProbedCapability,
+  type ProbedIrq,
+  type ProbedRegion,
+  regionTable,
+} from '../probe-tables.js'
+import { facts } from '../table.js'
+import { vfTokenOption } from '../vf-token.js'
 
 // VFIO_REGION_INFO_FLAG_* and VFIO_PCI_*_IRQ_INDEX in <linux/vfio.h>.
 const regionFlags = ['read', 'write', 'mmap', 'capabilities'] as const
@@ -25,26 +35,38 @@ interface MigrationFacts {
 }
 
 /** Opens the device, asks it everything that changes nothing, and closes it. */
-export async function probe(spec: string): Promise<CommandReport> {
-  await using device = await openDevice(spec)
+export async function probe(spec: string, vfTokenFile?: string): Promise<CommandReport> {
+  const keepState = /^(?:fd|listen|pid|held):/.test(spec)
+  await using device = await openDevice(spec, { keepState, ...(await vfTokenOption(vfTokenFile, spec)) })
   const info = await device.info()
-  const regions = (await device.regions()).map(({ info: region }) => ({
+  const regions = (await device.regions()).map((region): ProbedRegion & { type: unknown } => ({
     index: region.index,
-    name: region.type === null ? regionName(region.index) : `type ${region.type.type}/${region.type.subtype}`,
+    name: region.kind,
     size: region.size,
-    flags: regionFlags.filter((_, bit) => (region.flags >> bit) & 1),
-    mappable: region.mappable.map(({ offset, size }) => ({ offset, size })),
-    type: region.type,
+    flags: regionFlags.filter((_, bit) => (region.info.flags >> bit) & 1),
+    capabilities: region.capabilities,
+    mappable: region.info.mappable.map(({ offset, size }) => ({ offset, size })),
+    type: region.info.type,
   }))
-  const irqs: { index: number; name: string; count: number; flags: number }[] = []
+  const irqs: ProbedIrq[] = []
   for (let index = 0; index < Math.min(info.irqs, 64); index += 1) {
     const irq = await device.irqInfo(index)
     if (irq.count > 0)
       irqs.push({ index, name: irqNames[index] ?? String(index), count: irq.count, flags: irq.flags })
   }
+  const features = (await device.features()).filter(({ get, set }) => get || set)
+  const capabilities = await askCapabilities(device)
   const migration = await askMigration(device)
   return {
-    json: { resettable: info.resettable, flags: info.flags, regions, irqs, migration },
+    json: {
+      resettable: info.resettable,
+      flags: info.flags,
+      regions,
+      irqs,
+      features,
+      ...(capabilities === undefined ? {} : { capabilities }),
+      migration,
+    },
     text: [
       facts([
         ['reset', info.resettable ? 'yes' : 'no: nothing but a close leaves error and resuming'],
@@ -59,27 +81,25 @@ export async function probe(spec: string): Promise<CommandReport> {
         ],
       ]),
       '',
-      columns(
-        ['REGION', 'NAME', 'SIZE', 'ACCESS', 'MAPPABLE'],
-        regions.map((region) => [
-          String(region.index),
-          region.name,
-          formatBytes(Number(region.size)),
-          region.flags.filter((flag) => flag !== 'capabilities').join(','),
-          region.mappable
-            .map(({ offset, size }) => `${formatBytes(Number(size))} at 0x${offset.toString(16)}`)
-            .join(', ') || '-',
-        ]),
-      ),
-      ...(irqs.length === 0
-        ? []
-        : [
-            columns(
-              ['IRQ', 'NAME', 'COUNT'],
-              irqs.map((irq) => [String(irq.index), irq.name, String(irq.count)]),
-            ),
-          ]),
+      regionTable(regions),
+      ...(irqs.length === 0 ? [] : ['', irqTable(irqs)]),
+      ...(features.length === 0 ? [] : ['', featureTable(features)]),
+      ...(capabilities === undefined || capabilities.length === 0 ? [] : ['', capabilityTable(capabilities)]),
     ].join('\n'),
+  }
+}
+
+// Nothing where there is no configuration space, or none that makes sense: the rest of the device is worth seeing all the same.
+async function askCapabilities(device: MigratableDevice): Promise<ProbedCapability[] | undefined> {
+  try {
+    const config = await PciConfig.of(device)
+    return [
+      ...(await config.capabilities()).map((one) => ({ ...one, extended: false })),
+      ...(await config.extendedCapabilities()).map((one) => ({ ...one, extended: true })),
+    ]
+  } catch (error) {
+    if (error instanceof VfioError) return undefined
+    throw error
   }
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { Command } from 'commander'
+import type { HostDevice } from '../../host/index.js'
 import { type CommandReport, type CommonOptions, runCommand } from '../command-run.js'
-import { common } from '../options.js'
+import { common, deviceArgument, vfTokenFileOption } from '../options.js'
 
 interface InspectOptions extends CommonOptions {
   readonly probe?: boolean
+  readonly vfTokenFile?: string
   readonly sysfs?: string
 }
 
@@ -12,14 +14,15 @@ export function inspectCommand(): Command {
   const command = new Command('inspect')
     .summary('what is known of one device; with --probe, what it says itself')
     .description(
-      'Shows what sysfs and debugfs say of a device, and opens nothing. --probe opens it and asks: regions, interrupts, migration.\n' +
+      'Shows what sysfs and debugfs say of a device, and opens nothing. --probe opens it and asks: regions, interrupts, features,\n' +
+        'capabilities, migration.\n' +
         'Mind that opening has consequences: vfio-pci and its variants reset a device when it is first opened and when it is last\n' +
         'closed. Whatever a device held that nobody else has open is gone after a probe.',
     )
-    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, or sim:...')
+    .argument('<device>', deviceArgument)
     .option('--probe', 'open the device, which resets it if nobody else has it open')
     .option('--sysfs <folder>', 'a copy of /sys from elsewhere')
-  return common(command, [
+  return common(vfTokenFileOption(command), [
     'inspect 0000:17:00.2',
     'inspect --probe 0000:17:00.2',
     'inspect --probe sim:v2 --json',
@@ -28,7 +31,7 @@ export function inspectCommand(): Command {
       const found = await hostReport(spec, options.sysfs)
       if (options.probe) {
         const { probe } = await import('../actions/probe.js')
-        const probed = await probe(spec)
+        const probed = await probe(spec, options.vfTokenFile)
         report({ json: { ...found.json, probe: probed.json }, text: `${found.text}\n\n${probed.text}` })
       } else {
         report(found)
@@ -39,7 +42,7 @@ export function inspectCommand(): Command {
 }
 
 async function hostReport(spec: string, sysfs: string | undefined): Promise<CommandReport> {
-  const [{ findDevice, parseAddress }, { VfioError }, { facts }] = await Promise.all([
+  const [{ copiedRoots, findDevice, parseAddress }, { VfioError }, { facts }] = await Promise.all([
     import('../../host/index.js'),
     import('../../errors/index.js'),
     import('../table.js'),
@@ -53,7 +56,25 @@ async function hostReport(spec: string, sysfs: string | undefined): Promise<Comm
       ]),
     }
   }
-  const device = await findDevice(spec, sysfs === undefined ? {} : { sysfs })
+  if (/^(?:fd|listen|pid|held):/.test(spec)) {
+    return {
+      json: { ok: true, device: spec, kind: 'handed-over' },
+      text: facts([
+        ['device', spec],
+        ['kind', 'opened by somebody else: --probe asks it, and leaves its state alone'],
+      ]),
+    }
+  }
+  if (spec.startsWith('vfio-user:')) {
+    return {
+      json: { ok: true, device: spec, kind: 'vfio-user' },
+      text: facts([
+        ['device', spec],
+        ['kind', 'vfio-user: another process serves it, and only connecting (--probe) tells more'],
+      ]),
+    }
+  }
+  const device = await findDevice(spec, sysfs === undefined ? {} : await copiedRoots(sysfs))
   if (device === undefined) {
     const known = parseAddress(spec) !== undefined
     throw new VfioError(
@@ -78,7 +99,15 @@ async function hostReport(spec: string, sysfs: string | undefined): Promise<Comm
       ],
       ['type', mdev?.type],
       ['parent', mdev?.parent],
+      [
+        'SR-IOV',
+        pci?.sriov &&
+          `${pci.sriov.enabled} of ${pci.sriov.total} virtual functions are there (vfio-migrate vfs)`,
+      ],
       ['driver', `${device.driver ?? 'none'}${device.vfio ? '' : ' (not VFIO)'}`],
+      ['reserved for', device.driverOverride],
+      ['fitting driver', fittingText(device)],
+      ['NUMA node', device.numaNode?.toString()],
       [
         'IOMMU group',
         group === undefined ? 'none' : `${group.id}${group.noiommu ? ', without an IOMMU' : ''}`,
@@ -102,6 +131,13 @@ async function hostReport(spec: string, sysfs: string | undefined): Promise<Comm
       ['state', migration.state],
     ]),
   }
+}
+
+// Worth a line where it is another than the device has.
+function fittingText({ driver, vfioDriver }: HostDevice): string | undefined {
+  if (vfioDriver === undefined || vfioDriver.driver === driver) return undefined
+  const made = vfioDriver.variant ? ', made for this device' : ''
+  return `${vfioDriver.driver}${made}${vfioDriver.loaded ? '' : ' (not loaded)'}: vfio-migrate bind`
 }
 
 function hex(value: number, digits: number): string {

@@ -21,8 +21,8 @@ export function listCommand(): Command {
   return common(command, ['list', 'list --vfio', "list --json | jq '.devices[] | select(.vfio)'"]).action(
     (options: ListOptions) =>
       runCommand(options, {}, async ({ report }) => {
-        const { listDevices } = await import('../../host/index.js')
-        const found = await listDevices(options.sysfs === undefined ? {} : { sysfs: options.sysfs })
+        const { copiedRoots, listDevices } = await import('../../host/index.js')
+        const found = await listDevices(options.sysfs === undefined ? {} : await copiedRoots(options.sysfs))
         const devices = options.vfio ? found.filter(({ vfio }) => vfio) : found
         report({ json: { ok: true, devices }, text: await listText(devices, found.length) })
         return undefined
@@ -34,7 +34,7 @@ async function listText(devices: readonly HostDevice[], found: number): Promise<
   const { columns } = await import('../table.js')
   if (devices.length === 0) {
     return found === 0
-      ? 'no device of this host is in an IOMMU group: is the IOMMU on (intel_iommu=on, amd_iommu=on), in firmware, too?'
+      ? 'no device of this host is in an IOMMU group: vfio-migrate doctor says why'
       : 'no device of this host is bound to a VFIO driver; list without --vfio shows those that could be'
   }
   const table = columns(

@@ -32,9 +32,13 @@ export async function locateDevice(
   }
   if (!found.vfio) {
     const bound = found.driver === undefined ? 'no driver' : `the driver ${found.driver}`
-    throw new VfioError('ERR_VFIO_NOT_BOUND', `${found.address} is bound to ${bound}, not to one of VFIO's`, {
-      device,
-    })
+    throw new VfioError(
+      'ERR_VFIO_NOT_BOUND',
+      `${found.address} is bound to ${bound}, not to one of VFIO's: vfio-migrate doctor ${found.address} has the command`,
+      {
+        device,
+      },
+    )
   }
   const { group } = found
   if (!group) {

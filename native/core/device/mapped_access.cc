@@ -43,6 +43,10 @@ void store(uint8_t* address, uint64_t value) {
 }
 
 Status check(const Mapping& mapping, uint64_t offset, uint32_t width) {
+  if (!mapping.trusted()) {
+    return Failure::because(Reason::kUnsupported, "access to a mapping",
+                            "its owner can take the memory away: read and write the region instead");
+  }
   const bool known = width == 1 || width == 2 || width == 4 || (width == 8 && sizeof(void*) >= 8);
   if (known && width <= mapping.size() && offset <= mapping.size() - width && offset % width == 0) return {};
   return Failure::because(Reason::kInvalidArgument, "access to a mapping",

@@ -185,9 +185,10 @@ uint32_t Machine::pciCommand() const {
   return bytes[0] | uint32_t{bytes[1]} << 8;
 }
 
-void Machine::writeConfig(uint64_t offset, ConstBytes from) {
-  config_.write(offset, from);
+bool Machine::writeConfig(uint64_t offset, ConstBytes from) {
+  const bool reset = config_.write(offset, from);
   interrupts_.disableLine((pciCommand() & kPciCommandIntxDisable) != 0);
+  return reset;
 }
 
 int Machine::readMemory(uint64_t offset, Bytes into) {
@@ -204,6 +205,7 @@ int Machine::writeMemory(uint64_t offset, ConstBytes from) {
 int Machine::reset() {
   interrupts_.reset();
   local_.runCount = 0;
+  msixTable_.reset();
   activity_ = Activity::kRunning;
   return discard();
 }

@@ -12,6 +12,7 @@
 #include "core/simulated/device_memory.h"
 #include "core/simulated/dma_engine.h"
 #include "core/simulated/interrupts.h"
+#include "core/simulated/msix_table.h"
 #include "core/simulated/options.h"
 #include "core/simulated/registers.h"
 #include "core/simulated/save_progress.h"
@@ -52,7 +53,9 @@ class Machine {
   int writeMemory(uint64_t offset, ConstBytes from);
   DmaEngine& dma() { return dma_; }
   const ConfigSpace& config() const { return config_; }
-  void writeConfig(uint64_t offset, ConstBytes from);
+  // True when the write asks for a function level reset.
+  bool writeConfig(uint64_t offset, ConstBytes from);
+  MsixTable& msixTable() { return msixTable_; }
   Interrupts& interrupts() { return interrupts_; }
 
   // As VFIO_DEVICE_RESET: zeros, and running. PCI command and BARs stay, as vfio-pci keeps them.
@@ -75,6 +78,7 @@ class Machine {
   DeviceMemory memory_;
   ConfigSpace config_;
   DmaEngine dma_;
+  MsixTable msixTable_;
   MigratedRegisters migrated_;
   LocalRegisters local_;
   Interrupts interrupts_;

@@ -142,6 +142,8 @@ Status ClientConnection::takeReply(Incoming incoming) {
   uint64_t sequence = 0;
   {
     std::lock_guard lock(mutex_);
+    // What had arrived before the end still does, but those who asked are gone.
+    if (dead_) return cause_;
     for (const auto& [age, candidate] : outstanding_) {
       if (candidate->id != header.msg_id) continue;
       pending = candidate;

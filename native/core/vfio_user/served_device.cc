@@ -5,6 +5,7 @@
 #include "uapi/feature.h"
 #include "uapi/migration_v1.h"
 #include "uapi/migration_v2.h"
+#include "uapi/pci.h"
 
 namespace vfm::vfio_user {
 
@@ -22,6 +23,7 @@ Reply ServedDevice::answer(Request& request) {
   if (!request.descriptors.empty() && !takesDescriptors) return Reply(EINVAL);
   if (request.payload.size == 0 && request.command != Command::kDeviceReset) return Reply(EINVAL);
   if (strict_ && refusedWhileStopped(request)) return Reply(EINVAL);
+  if (device_->descriptor() >= 0 && touchesQuietDevice(request)) return Reply(EIO);
   return dispatch(request);
 }
 
@@ -91,6 +93,23 @@ bool ServedDevice::refusedWhileStopped(const Request& request) {
     default:
       return true;
   }
+}
+
+bool ServedDevice::touchesQuietDevice(const Request& request) {
+  const bool access = request.command == Command::kRegionRead || request.command == Command::kRegionWrite;
+  const bool many = request.command == Command::kRegionWriteMulti;
+  const uint32_t protocol = migration_.protocol();
+  if ((!access && !many) || protocol == 0) return false;
+  RegionAccessPayload one{};
+  if (access && !request.begin(one)) return false;
+  // Config space is the kernel's to answer, and what comes behind VGA the driver's.
+  if (access && (one.region == uapi::kVfioPciConfigRegionIndex || one.region > uapi::kVfioPciVgaRegionIndex))
+    return false;
+  auto state = migration_.state();
+  if (!state) return true;
+  if (protocol == 1) return (*state & uapi::kVfioDeviceStateV1Running) == 0;
+  return *state == uapi::kVfioDeviceStateError || *state == uapi::kVfioDeviceStateStop ||
+         *state == uapi::kVfioDeviceStateStopCopy || *state == uapi::kVfioDeviceStateResuming;
 }
 
 Reply ServedDevice::deviceFeature(const Request& request) {

@@ -33,6 +33,9 @@ class ServedDevice {
   Reply dispatch(Request& request);
   // What strict servers refuse in a stopped device.
   bool refusedWhileStopped(const Request& request);
+  // Whether this reaches for a BAR, the ROM or VGA of a real device that does not run: what that does to it
+  // is undefined, and may be a machine check.
+  bool touchesQuietDevice(const Request& request);
 
   // served_regions.cc
   Reply deviceInfo(const Request& request);

@@ -44,6 +44,11 @@ void Server::stop() {
   if (connection_ != nullptr) connection_->stop();
 }
 
+void Server::join() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return ended_; });
+}
+
 void Server::tell(ServerEvent event) {
   std::lock_guard lock(mutex_);
   if (events_.size() >= kMostEvents) events_.pop_front();

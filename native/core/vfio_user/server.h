@@ -33,6 +33,8 @@ class Server {
   // From any thread, at once: no more clients, and the one there is is let go. nextEvent() tells when it is
   // done.
   void stop();
+  // Waits until it is done.
+  void join();
 
  private:
   Server(std::shared_ptr<Device> device, const ServeOptions& options, std::shared_ptr<Cancellation> stopping,

@@ -83,6 +83,7 @@ bool Connection::offer(const Header& header, const Version& asked, bool twinAske
   ours.maxTransfer = options_.maxTransfer;
   ours.maxDmaMaps = options_.maxDmaMaps;
   ours.writeMultiple = asked.capabilities.writeMultiple;
+  ours.reassembles = true;
 
   const uint64_t maxTransfer = std::min(options_.maxTransfer, asked.capabilities.maxTransfer);
   const DmaMessageOptions dma{maxTransfer, options_.dmaReply};

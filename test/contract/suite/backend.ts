@@ -11,6 +11,10 @@ export interface Backend {
   readonly isTestDevice: boolean
   readonly preCopy: boolean
   readonly p2p: boolean
+  /** What register access is answered while a save has the device stopped. Default `EIO`, the device's own word. */
+  readonly stoppedAccess?: string
+  /** Whether a v2 device says what its pre-copy has left. Default true. */
+  readonly estimates?: boolean
   /** Whether its DMA log can be had. Default: with v2. */
   readonly dmaLog?: boolean
   /** Whether its address space records what devices write. Default: it does. */

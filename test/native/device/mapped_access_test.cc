@@ -11,7 +11,7 @@ namespace {
 
 class OwnMemory final : public Mapping {
  public:
-  explicit OwnMemory(size_t size) : Mapping(reinterpret_cast<uint8_t*>(words_), size, true) {}
+  explicit OwnMemory(size_t size) : Mapping(reinterpret_cast<uint8_t*>(words_), size) {}
 
  private:
   uint64_t words_[4] = {};
@@ -31,6 +31,14 @@ TEST_CASE("a register of each width is read and written, and nothing beside it")
       if (i < 16 || i >= 16 + width) CHECK(memory.data()[i] == 0xaa);
     }
   }
+}
+
+TEST_CASE("memory that its owner can take away is not touched") {
+  struct Elsewhere final : Mapping {
+    Elsewhere() : Mapping(nullptr, 4096) {}
+  } elsewhere;
+  CHECK(loadMapped(elsewhere, 0, 4).failure().reason == Reason::kUnsupported);
+  CHECK(storeMapped(elsewhere, 0, 4, 0).failure().reason == Reason::kUnsupported);
 }
 
 TEST_CASE("what is no register of the mapping is refused and left alone") {

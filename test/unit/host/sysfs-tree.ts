@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
+import type { HostRoots } from '../../../lib/host/index.js'
 
 interface PciOptions {
   readonly ids?: [vendor: string, device: string]
@@ -12,14 +13,23 @@ interface PciOptions {
   readonly virtfns?: readonly string[]
   /** Number of its vfio-dev folder. */
   readonly vfio?: number
+  readonly modalias?: string
+  /** How many virtual functions it can have; it has none yet unless `virtfns` says so. */
+  readonly totalvfs?: number
 }
 
 /** A sysfs, a debugfs and a /dev in a temporary folder, shaped as Linux 6.12 shapes them. */
 export class SysfsTree {
   readonly root = mkdtempSync(join(tmpdir(), 'vfio-sysfs-'))
 
-  get roots(): { sysfs: string; debugfs: string; dev: string } {
-    return { sysfs: join(this.root, 'sys'), debugfs: join(this.root, 'debug'), dev: join(this.root, 'dev') }
+  get roots(): Required<HostRoots> {
+    return {
+      sysfs: join(this.root, 'sys'),
+      debugfs: join(this.root, 'debug'),
+      dev: join(this.root, 'dev'),
+      proc: join(this.root, 'proc'),
+      modules: join(this.root, 'lib/modules/6.12.0'),
+    }
   }
 
   file(path: string, text = ''): void {
@@ -41,6 +51,14 @@ export class SysfsTree {
     this.file(`${device}/device`, `${id}\n`)
     this.file(`${device}/class`, `${options.class ?? '0x020000'}\n`)
     this.link(`sys/bus/pci/devices/${address}`, device)
+    this.file(`${device}/driver_override`, '(null)\n')
+    if (options.modalias !== undefined) this.file(`${device}/modalias`, `${options.modalias}\n`)
+    this.file('sys/bus/pci/drivers_probe')
+    if (options.totalvfs !== undefined) {
+      this.file(`${device}/sriov_totalvfs`, `${options.totalvfs}\n`)
+      this.file(`${device}/sriov_numvfs`, `${options.virtfns?.length ?? 0}\n`)
+      this.file(`${device}/sriov_drivers_autoprobe`, '1\n')
+    }
     this.#common(device, address, 'pci', options)
     if (options.physfn) this.link(`${device}/physfn`, `sys/devices/pci0000:00/${options.physfn}`)
     options.virtfns?.forEach((name, index) => {
@@ -56,13 +74,27 @@ export class SysfsTree {
     this.#common(device, uuid, 'mdev', options)
   }
 
+  /** A driver that is there, with a device or without. */
+  driver(name: string, bus = 'pci'): void {
+    this.file(`sys/bus/${bus}/drivers/${name}/unbind`)
+  }
+
+  exists(path: string): boolean {
+    return existsSync(join(this.root, path))
+  }
+
+  /** Takes away a file, a link or a folder. */
+  drop(path: string): void {
+    rmSync(join(this.root, path), { recursive: true, force: true })
+  }
+
   remove(): void {
     rmSync(this.root, { recursive: true })
   }
 
   #common(device: string, name: string, bus: string, options: PciOptions): void {
     if (options.driver !== undefined) {
-      this.file(`sys/bus/${bus}/drivers/${options.driver}/uevent`)
+      this.driver(options.driver, bus)
       this.link(`${device}/driver`, `sys/bus/${bus}/drivers/${options.driver}`)
     }
     if (options.group !== undefined) {
