@@ -10,8 +10,8 @@
 
 #include "core/simulated/config_space.h"
 #include "core/simulated/device_memory.h"
-#include "core/simulated/interrupts.h"
 #include "core/simulated/dma_engine.h"
+#include "core/simulated/interrupts.h"
 #include "core/simulated/options.h"
 #include "core/simulated/registers.h"
 #include "core/simulated/save_progress.h"
