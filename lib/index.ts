@@ -2,18 +2,31 @@
 
 export type { AccessOptions } from './device/access-gate.js'
 export {
+  AddressSpace,
+  type AddressSpaceInfo,
+  type AddressSpaceUser,
+  type MapOptions,
+} from './device/address-space.js'
+export {
+  type Companion,
   Device,
   type DeviceIdentity,
   type DeviceInfo,
   type IrqInfo,
   type RegisterWidth,
 } from './device/device.js'
+export { DeviceSession } from './device/device-session.js'
+export { DirtyBitmap, type DirtyRun } from './device/dirty-bitmap.js'
+export { DmaBuffer, type DmaBufferOptions, type DmaWindow } from './device/dma-buffer.js'
+export { DmaLog } from './device/dma-log.js'
+export { DmaMapping } from './device/dma-mapping.js'
 export { EventFd } from './device/event-fd.js'
 export { type DeviceFeature, type FeatureSupport, featureId } from './device/features.js'
 export type { AffectedDevice, HotResetInfo, HotResetOptions } from './device/hot-reset.js'
 export type { InterruptKind } from './device/interrupt-index.js'
 export { type InterruptFlags, Interrupts, type VectorTarget } from './device/interrupts.js'
 export { Ioeventfd } from './device/ioeventfd.js'
+export type { IovaRange } from './device/iova.js'
 export type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from './device/notices.js'
 export { Region, type RegionInfo } from './device/region.js'
@@ -55,7 +68,9 @@ export type { PreCopySnapshot, SaveOptions, SaveSession, SwitchoverPolicy } from
 export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
 export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export { type OpenOptions, openDevice } from './open-device.js'
+export * from './ownership/index.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
 export type { VfioUserOptions } from './vfio-user/options.js'
 export { type ServeOptions, serve, VfioUserServer } from './vfio-user/serve.js'
+export { captureWiring, type RestoreWiringOptions, restoreWiring } from './wiring/wiring.js'

@@ -75,6 +75,8 @@ export type RegisterWidth = 1 | 2 | 4 | 8
 export interface NativeDevice {
   /** -1 where the backend has none. */
   readonly descriptor: number
+  /** What a new holder needs besides, borrowed; empty once closed. */
+  readonly companions: readonly NativeCompanion[]
   info(): Promise<Outcome<NativeDeviceInfo>>
   regionInfo(index: number): Promise<Outcome<NativeRegionInfo>>
   irqInfo(index: number): Promise<Outcome<NativeIrqInfo>>
@@ -118,12 +120,16 @@ export interface NativeDevice {
   migrationState(): Promise<Outcome<number>>
   setMigrationState(state: number): Promise<Outcome<NativeSession | null>>
   migrationDataSize(): Promise<Outcome<bigint>>
+  /** The session behind a data descriptor that another holder of the device was given; duplicated. */
+  adoptSession(fd: number): Promise<Outcome<NativeSession>>
   /** The page size that the device logs in. */
   startDmaLog(ranges: readonly NativeIovaRange[], pageSize: bigint): Promise<Outcome<bigint>>
   /** The bitmap's words. */
   reportDmaLog(iova: bigint, length: bigint, pageSize: bigint): Promise<Outcome<ArrayBuffer>>
   stopDmaLog(): Promise<Outcome<null>>
-  attach(space: NativeIoas): Promise<Outcome<null>>
+  /** null while it is attached to none. Handles come and go: see `isSameAs`. */
+  addressSpace(): Promise<Outcome<NativeAddressSpace | null>>
+  attach(space: NativeAddressSpace | NativeIoas): Promise<Outcome<null>>
   detach(): Promise<Outcome<null>>
   /** VFIO_DEVICE_FEATURE as it is; resolves with the payload afterwards. */
   feature(flags: number, payload: Uint8Array): Promise<Outcome<ArrayBuffer>>
@@ -194,6 +200,8 @@ export interface NativePrecopyInfo {
 
 /** A v2 session. It yields either a source (save) or a sink (load), once. */
 export interface NativeSession {
+  /** -1 where the backend has none, and once closed. */
+  readonly descriptor: number
   precopyInfo(): Promise<Outcome<NativePrecopyInfo>>
   /** `bufferSize` in bytes, of each of the session's buffers. */
   source(bufferSize: number): NativeSource
@@ -398,6 +406,7 @@ export interface NativeContainer {
   apiVersion(): Promise<Outcome<number>>
   checkExtension(extension: number): Promise<Outcome<number>>
   setIommu(type: number, allowNoIommu: boolean): Promise<Outcome<null>>
+  addressSpace(): Outcome<NativeAddressSpace>
   /** The descriptor goes with the last group that is in the container. */
   close(): Promise<null>
 }
@@ -415,10 +424,61 @@ export interface NativeGroup {
   setContainer(container: NativeContainer): Promise<Outcome<null>>
   unsetContainer(): Promise<Outcome<null>>
   /** In `container` (null: the one it is in, or a new one), and that with the best IOMMU it has. */
-  prepare(container: NativeContainer | null, allowNoIommu: boolean): Promise<Outcome<null>>
+  prepare(
+    container: NativeContainer | NativeAddressSpace | null,
+    allowNoIommu: boolean,
+  ): Promise<Outcome<null>>
   /** The device holds its group, and that its container. */
   device(name: string): Promise<Outcome<NativeDevice>>
   /** The descriptor goes with the last handle and the last device. */
+  close(): Promise<null>
+}
+
+export interface NativeCompanion {
+  readonly kind: 'group' | 'container' | 'iommufd'
+  readonly descriptor: number
+}
+
+export type NativeDescriptorKind = 'device' | 'container' | 'group' | 'iommufd' | 'migration-data' | 'other'
+
+export interface NativeIdentity {
+  readonly kind: NativeDescriptorKind
+  /** What the kernel calls it, or an empty string. */
+  readonly name: string
+}
+
+/** The owner of a descriptor. */
+export interface NativeDescriptor {
+  /** -1 once closed. */
+  readonly descriptor: number
+  close(): Promise<null>
+}
+
+/** `struct ucred`. */
+export interface NativePeer {
+  readonly pid: number
+  readonly uid: number
+  readonly gid: number
+}
+
+export interface NativeMessage {
+  readonly bytes: ArrayBuffer
+  readonly descriptors: readonly NativeDescriptor[]
+}
+
+/** A connected UNIX socket of SOCK_SEQPACKET. One send and one receive at a time; time-outs in milliseconds, -1 for none. */
+export interface NativeMessageSocket {
+  peer(): Outcome<NativePeer>
+  /** The descriptors are duplicated before this returns. */
+  send(bytes: Uint8Array, descriptors: readonly number[], timeout: number): Promise<Outcome<null>>
+  /** null: the peer has closed. */
+  receive(timeout: number): Promise<Outcome<NativeMessage | null>>
+  /** Calls in progress settle with `cancelled`. */
+  close(): Promise<null>
+}
+
+export interface NativeMessageListener {
+  accept(): Promise<Outcome<NativeMessageSocket>>
   close(): Promise<null>
 }
 
@@ -426,6 +486,81 @@ export interface NativeGroup {
 export interface NativeIovaRange {
   readonly first: bigint
   readonly last: bigint
+}
+
+/** Memory that devices may be given: a shared file, mapped once. */
+export interface NativeDmaBuffer {
+  readonly size: bigint
+  /** 0 once closed. */
+  readonly pageSize: number
+  /** -1 once closed. */
+  readonly descriptor: number
+  /** Nobody can shrink the file. */
+  readonly trusted: boolean
+  readonly writable: boolean
+  /** A view; the caller sees to it that no two live ones overlap. */
+  window(offset: bigint, length: bigint): Outcome<NativeMapping>
+  read(offset: bigint, length: number): Promise<Outcome<ArrayBuffer>>
+  write(offset: bigint, data: Uint8Array): Promise<Outcome<null>>
+  /** The memory goes with the last mapping and window of it. */
+  close(): Promise<null>
+}
+
+export interface NativeAddressSpaceInfo {
+  /** A bitmap: bit 12 stands for pages of 4 KiB. */
+  readonly pageSizes: bigint
+  readonly ranges: readonly NativeIovaRange[]
+  readonly mappings: bigint | null
+  readonly dirtyPageSizes: bigint
+  /** Bytes; 0n: no limit known. */
+  readonly largestDirtyBitmap: bigint
+}
+
+/** An address space of any backend. Calls run in order on its own thread. */
+export interface NativeAddressSpace {
+  /** What it is made of; `table` once closed. */
+  readonly kind: 'table' | 'type1' | 'ioas'
+  /** Whether it is a table of this process, so that read() and write() work. */
+  readonly inSoftware: boolean
+  info(): Promise<Outcome<NativeAddressSpaceInfo>>
+  /** `iova` null: the lowest that is free, up to `highest`. Resolves with the address. */
+  map(
+    buffer: NativeDmaBuffer,
+    offset: bigint,
+    length: bigint,
+    iova: bigint | null,
+    highest: bigint,
+    protection: 'read' | 'write' | 'read-write',
+  ): Promise<Outcome<bigint>>
+  /** `dirtyPageSize` not 0n: with the bitmap's words. */
+  unmap(
+    iova: bigint,
+    size: bigint,
+    dirtyPageSize: bigint,
+  ): Promise<Outcome<{ readonly bytes: bigint; readonly dirty: ArrayBuffer | NativeFailure | null }>>
+  unmapAll(): Promise<Outcome<bigint>>
+  mapped(): Promise<Outcome<readonly NativeIovaRange[]>>
+  read(iova: bigint, length: number): Promise<Outcome<ArrayBuffer>>
+  write(iova: bigint, data: Uint8Array): Promise<Outcome<null>>
+  startDirtyTracking(): Promise<Outcome<null>>
+  /** The bitmap's words. */
+  reportDirty(iova: bigint, length: bigint, pageSize: bigint): Promise<Outcome<ArrayBuffer>>
+  stopDirtyTracking(): Promise<Outcome<null>>
+  /** Throws when either is closed. */
+  isSameAs(other: NativeAddressSpace): boolean
+  close(): Promise<null>
+}
+
+/** Dirty pages, one bit each. Memory only: nothing in it waits. */
+export interface NativeDirtyBitmap {
+  /** The words of a report over the same stretch in the same pages. */
+  add(words: ArrayBuffer): void
+  merge(other: NativeDirtyBitmap): void
+  mark(iova: bigint, length: bigint): void
+  clear(): void
+  dirtyPages(): number
+  /** First and last address of up to `most` runs of dirty pages, in turn, from page `from` on. */
+  runs(from: bigint, most: number): BigUint64Array
 }
 
 export interface NativeHwInfo {
@@ -448,17 +583,22 @@ export interface NativeIommufd {
   setCompatIoas(id: number): Promise<Outcome<null>>
   clearCompatIoas(): Promise<Outcome<null>>
   ioas(dirtyTracking: boolean): Promise<Outcome<NativeIoas>>
-  /** Opens and binds a device node. The device holds the iommufd. */
-  device(path: string): Promise<Outcome<{ readonly device: NativeDevice; readonly id: number }>>
   container(): Promise<Outcome<NativeContainer>>
   /** The descriptor goes with the last object and device in it. */
   close(): Promise<null>
+}
+
+export interface NativeBoundDevice {
+  readonly device: NativeDevice
+  /** The iommufd's name for it. */
+  readonly id: number
 }
 
 /** An address space of an iommufd. */
 export interface NativeIoas {
   /** 0 once closed. */
   readonly id: number
+  addressSpace(): Outcome<NativeAddressSpace>
   /** `iova` null: the kernel chooses. Resolves with the address. */
   copy(
     source: NativeIoas,
@@ -499,17 +639,37 @@ export interface NativeBinding {
   readonly constants: Readonly<Record<string, number | bigint>>
   openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
   openVfioUser(path: string, options: NativeVfioUserOptions): Promise<Outcome<NativeDevice>>
+  /** `pageSize` 0n: ordinary pages. */
+  allocateDmaBuffer(size: bigint, pageSize: bigint, lock: boolean): Promise<Outcome<NativeDmaBuffer>>
+  /** The descriptor is duplicated before this returns. */
+  dmaBufferOfDescriptor(fd: number, offset: bigint, length: bigint): Promise<Outcome<NativeDmaBuffer>>
+  createDirtyBitmap(iova: bigint, length: bigint, pageSize: bigint): Outcome<NativeDirtyBitmap>
+  createAddressTable(): NativeAddressSpace
   openEventFd(): Outcome<NativeEventFd>
   /** A duplicate of a non-blocking eventfd. */
   adoptEventFd(descriptor: number): Outcome<NativeEventFd>
   openContainer(): Promise<Outcome<NativeContainer>>
   /** `noIommuNode`: `/dev/vfio/noiommu-N`, refused unless `allowNoIommu`. */
   openGroup(number: number, noIommuNode: boolean, allowNoIommu: boolean): Promise<Outcome<NativeGroup>>
+  /** Binds a device node to the iommufd of the space and attaches it there. The device holds both. */
+  openDeviceNode(space: NativeAddressSpace | NativeIoas, path: string): Promise<Outcome<NativeBoundDevice>>
   openIommufd(): Promise<Outcome<NativeIommufd>>
   /** A duplicate of somebody else's, once it is known to be one. */
   adoptIommufd(fd: number): Promise<Outcome<NativeIommufd>>
   /** Makes sure that `fd` is a VFIO device, then takes a duplicate; with `takeOver` it closes `fd` on success. */
-  adoptDevice(fd: number, takeOver: boolean): Promise<Outcome<NativeDevice>>
+  adoptDevice(fd: number, takeOver: boolean, group: NativeGroup | null): Promise<Outcome<NativeDevice>>
+  adoptContainer(fd: number): Promise<Outcome<NativeContainer>>
+  /** `container`: the one that the group's former owner put it into. */
+  adoptGroup(fd: number, container: NativeContainer | null): Promise<Outcome<NativeGroup>>
+  /** What a descriptor is, without an ioctl. */
+  identifyDescriptor(fd: number): Promise<Outcome<NativeIdentity>>
+  duplicateDescriptor(fd: number): Outcome<NativeDescriptor>
+  /** pidfd_open and pidfd_getfd. */
+  takeFromProcess(pid: number, fd: number): Promise<Outcome<NativeDescriptor>>
+  connectSocket(path: string, timeout: number): Promise<Outcome<NativeMessageSocket>>
+  /** Over a duplicate of `fd`. */
+  socketOver(fd: number): Promise<Outcome<NativeMessageSocket>>
+  listenAt(path: string): Promise<Outcome<NativeMessageListener>>
   frameWriter(fd: number, options: NativeFrameWriterOptions): Outcome<NativeFrameWriter>
   frameReader(fd: number, options: NativeFrameReaderOptions): Outcome<NativeFrameReader>
 }

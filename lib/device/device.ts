@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { unwrap, VfioError } from '../errors/index.js'
+import { unwrap, unwrapAdoption, VfioError } from '../errors/index.js'
 import type {
+  NativeCompanion,
   NativeDevice,
   NativeIrqInfo,
   NativeServeOptions,
@@ -9,10 +10,12 @@ import type {
   RegisterWidth,
 } from '../native-binding.js'
 import { AccessGate } from './access-gate.js'
+import { AddressSpace } from './address-space.js'
 import { type Child, Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
 import { DeviceSession } from './device-session.js'
+import { DmaLog } from './dma-log.js'
 import {
   type DeviceFeature,
   enterLowPower,
@@ -50,9 +53,21 @@ export interface DeviceIdentity {
   readonly driver: string | undefined
   /** How it was reached, for a device of the kernel's. */
   readonly path?: 'group' | 'cdev'
+  /** The iommufd's name for a device that was opened by its node. */
+  readonly iommufdId?: number
+  /** The address space that it was opened in; absent for one of its own. */
+  readonly addressSpace?: AddressSpace | undefined
   /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
   readonly holds: readonly AsyncDisposable[]
+  /** Among them, descriptors that a new holder of the device would need too. */
+  readonly companions?: readonly Companion[]
 }
+
+/**
+ * A descriptor besides the device's own. The kernel keeps group, container and iommufd alive as long as the device is open, and what is
+ * mapped stays mapped; but without the descriptor nobody can map or unmap, nor open another device of the group.
+ */
+export type Companion = NativeCompanion
 
 const DEVICE_FLAGS_RESET = 1 << 0
 const DEVICE_FLAGS_PCI = 1 << 1
@@ -72,6 +87,9 @@ export class Device implements AsyncDisposable {
   readonly #interrupts = new Map<number, Interrupts>()
   #notices: DeviceNotices | undefined
   #closing: Promise<void> | undefined
+  #space: Promise<AddressSpace> | undefined
+  /** The device's own log of the pages it writes. */
+  readonly dmaLog: DmaLog
   #regionOwner: Promise<RegionOwner> | undefined
   /** @internal What may be touched, as far as it is known: whoever changes or learns the device's state tells it. */
   readonly gate: AccessGate
@@ -81,6 +99,11 @@ export class Device implements AsyncDisposable {
     this.#native = native
     this.#identity = identity
     this.gate = new AccessGate(identity.spec)
+    this.dmaLog = new DmaLog(identity.spec, () => this.#open())
+    if (identity.addressSpace) {
+      identity.addressSpace.join(this)
+      this.#space = Promise.resolve(identity.addressSpace)
+    }
   }
 
   /** How the device was specified; names it in errors and reports. */
@@ -101,6 +124,11 @@ export class Device implements AsyncDisposable {
     return this.#identity.path
   }
 
+  /** The iommufd's name for a device that was opened by its node: what `Iommufd.hwInfo` and `Ioas.hwpt` take. Else `undefined`. */
+  get iommufdId(): number | undefined {
+    return this.#identity.iommufdId
+  }
+
   get closed(): boolean {
     return this.#closing !== undefined
   }
@@ -113,6 +141,11 @@ export class Device implements AsyncDisposable {
   get descriptor(): number | undefined {
     const descriptor = this.#open().descriptor
     return descriptor < 0 ? undefined : descriptor
+  }
+
+  /** What a process that the device is handed to needs besides {@link descriptor}, to map memory for it. Borrowed. */
+  get companions(): readonly Companion[] {
+    return [...this.#open().companions, ...(this.#identity.companions ?? [])]
   }
 
   #open(): NativeDevice {
@@ -165,7 +198,7 @@ export class Device implements AsyncDisposable {
     }
   }
 
-  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` when its size is 0 */
+  /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` where there is none */
   async region(index: number): Promise<Region> {
     const info = await this.#presentRegion(index)
     if (info === undefined) {
@@ -257,6 +290,19 @@ export class Device implements AsyncDisposable {
     return this.#children.add(interrupts)
   }
 
+  /** Of INTx, MSI and MSI-X what is enabled through this object, and which vectors: none or one of them. */
+  get enabledInterrupts(): {
+    readonly kind: 'intx' | 'msi' | 'msi-x'
+    readonly vectors: readonly number[]
+  }[] {
+    const found: { kind: 'intx' | 'msi' | 'msi-x'; vectors: number[] }[] = []
+    for (const { name, enabled, vectors } of this.#interrupts.values()) {
+      if (enabled && vectors.length > 0 && (name === 'intx' || name === 'msi' || name === 'msi-x'))
+        found.push({ kind: name, vectors })
+    }
+    return found
+  }
+
   /** What the driver has to tell: that the device is wanted back, has failed, or is gone. `openDevice` has them armed. */
   get notices(): DeviceNotices {
     this.#notices ??= new DeviceNotices({
@@ -330,6 +376,16 @@ export class Device implements AsyncDisposable {
     return session === null
       ? undefined
       : this.#children.add(new DeviceSession(this.spec, session, this.#children))
+  }
+
+  /**
+   * v2: the session that another holder of the device began, over its data descriptor, which is duplicated. Nobody can tell which device
+   * the data belongs to: it must have come with this one.
+   * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` when it is something else, `ERR_VFIO_UNSUPPORTED` where there are no descriptors
+   */
+  async adoptSession(fd: number): Promise<DeviceSession> {
+    const session = unwrapAdoption(await this.#open().adoptSession(fd), this.spec)
+    return this.#children.add(new DeviceSession(this.spec, session, this.#children))
   }
 
   /** v2: `VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`, an estimate in bytes. */
@@ -411,10 +467,33 @@ export class Device implements AsyncDisposable {
    * (`openDevice(..., { vfToken })`). Tokens cannot be read back.
    * @param token a UUID
    * @throws {VfioError} `ERR_VFIO_VF_TOKEN`: not a UUID
-   * @throws {VfioSystemError} `ENOTTY`: not a physical function, or vfio-pci was loaded without `enable_sriov`
+   * @throws {VfioSystemError} `ENOTTY`: not a physical function
    */
   setVfToken(token: string): Promise<void> {
     return setVfToken((flags, payload) => this.feature(flags, payload), token, this.spec)
+  }
+
+  /**
+   * Where the device's DMA goes. The same object at each call; one that was not given to `openDevice` is closed with the device.
+   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED`: it is attached to none, or whoever handed it over has it
+   */
+  addressSpace(): Promise<AddressSpace> {
+    const native = this.#open()
+    this.#space ??= (async () => {
+      const found = unwrap(await native.addressSpace(), this.spec)
+      if (found === null) {
+        throw new VfioError('ERR_VFIO_UNSUPPORTED', `${this.spec} has no address space in this process`, {
+          device: this.spec,
+        })
+      }
+      const space = new AddressSpace(found, { endsWithDevices: true })
+      space.join(this)
+      return space
+    })().catch((error: unknown) => {
+      this.#space = undefined
+      throw error
+    })
+    return this.#space
   }
 
   /** v1: save rounds over the migration region. */
@@ -452,6 +531,7 @@ export class Device implements AsyncDisposable {
     this.#closing ??= (async () => {
       this.#notices?.stop()
       await Promise.all([this.#native.close(), this.#children.close()])
+      await (await this.#space?.catch(() => undefined))?.leave(this)
       for (const held of this.#identity.holds) await held[Symbol.asyncDispose]()
     })()
     return this.#closing

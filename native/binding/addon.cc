@@ -3,9 +3,13 @@
 // lib/binding.ts loads it.
 #include <napi.h>
 
+#include "binding/address_space_handle.h"
 #include "binding/constants.h"
 #include "binding/container_handle.h"
+#include "binding/descriptor_handle.h"
 #include "binding/device_handle.h"
+#include "binding/dirty_bitmap_handle.h"
+#include "binding/dma_buffer_handle.h"
 #include "binding/event_fd_handle.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
@@ -14,6 +18,7 @@
 #include "binding/ioas_handle.h"
 #include "binding/iommufd_handle.h"
 #include "binding/mapping_handle.h"
+#include "binding/message_socket_handle.h"
 #include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
@@ -36,24 +41,44 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<MappingHandle>(env);
   define<FrameWriterHandle>(env);
   define<FrameReaderHandle>(env);
+  define<DmaBufferHandle>(env);
+  define<DirtyBitmapHandle>(env);
+  define<AddressSpaceHandle>(env);
   define<ContainerHandle>(env);
   define<GroupHandle>(env);
+  define<DescriptorHandle>(env);
+  define<MessageSocketHandle>(env);
+  define<MessageListenerHandle>(env);
   define<ServerHandle>(env);
-  define<EventFdHandle>(env);
   define<IommufdHandle>(env);
   define<IoasHandle>(env);
   define<HwptHandle>(env);
+  define<EventFdHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
+  exports.Set("allocateDmaBuffer", Napi::Function::New(env, &allocateDmaBuffer, "allocateDmaBuffer"));
+  exports.Set("dmaBufferOfDescriptor",
+              Napi::Function::New(env, &dmaBufferOfDescriptor, "dmaBufferOfDescriptor"));
+  exports.Set("createDirtyBitmap", Napi::Function::New(env, &createDirtyBitmap, "createDirtyBitmap"));
+  exports.Set("createAddressTable", Napi::Function::New(env, &createAddressTable, "createAddressTable"));
   exports.Set("openEventFd", Napi::Function::New(env, &openEventFd, "openEventFd"));
   exports.Set("adoptEventFd", Napi::Function::New(env, &adoptEventFd, "adoptEventFd"));
   exports.Set("openVfioUser", Napi::Function::New(env, &openVfioUser, "openVfioUser"));
   exports.Set("openContainer", Napi::Function::New(env, &openContainer, "openContainer"));
   exports.Set("openGroup", Napi::Function::New(env, &openGroup, "openGroup"));
+  exports.Set("openDeviceNode", Napi::Function::New(env, &openDeviceNode, "openDeviceNode"));
   exports.Set("openIommufd", Napi::Function::New(env, &openIommufd, "openIommufd"));
   exports.Set("adoptIommufd", Napi::Function::New(env, &adoptIommufd, "adoptIommufd"));
   exports.Set("adoptDevice", Napi::Function::New(env, &adoptDevice, "adoptDevice"));
+  exports.Set("adoptContainer", Napi::Function::New(env, &adoptContainer, "adoptContainer"));
+  exports.Set("adoptGroup", Napi::Function::New(env, &adoptGroup, "adoptGroup"));
+  exports.Set("identifyDescriptor", Napi::Function::New(env, &identifyDescriptor, "identifyDescriptor"));
+  exports.Set("duplicateDescriptor", Napi::Function::New(env, &duplicateDescriptor, "duplicateDescriptor"));
+  exports.Set("takeFromProcess", Napi::Function::New(env, &takeFromProcess, "takeFromProcess"));
+  exports.Set("connectSocket", Napi::Function::New(env, &connectSocket, "connectSocket"));
+  exports.Set("socketOver", Napi::Function::New(env, &socketOver, "socketOver"));
+  exports.Set("listenAt", Napi::Function::New(env, &listenAt, "listenAt"));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;

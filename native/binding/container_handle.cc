@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "binding/container_handle.h"
 
+#include "binding/address_space_handle.h"
 #include "binding/arguments.h"
+#include "core/kernel/adopt.h"
+#include "core/kernel/type1.h"
 
 namespace vfm::binding {
 
@@ -12,6 +15,7 @@ Napi::Function ContainerHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&ContainerHandle::apiVersion>("apiVersion"),
                       InstanceMethod<&ContainerHandle::checkExtension>("checkExtension"),
                       InstanceMethod<&ContainerHandle::setIommu>("setIommu"),
+                      InstanceMethod<&ContainerHandle::addressSpace>("addressSpace"),
                       InstanceMethod<&ContainerHandle::close>("close")});
 }
 
@@ -54,6 +58,11 @@ Napi::Value ContainerHandle::checkExtension(const Napi::CallbackInfo& info) {
       [](Napi::Env env, uint32_t found) -> Napi::Value { return Napi::Number::New(env, found); });
 }
 
+Napi::Value ContainerHandle::addressSpace(const Napi::CallbackInfo& info) {
+  if (!container_) return toObject(info.Env(), closed("address space of a container"));
+  return make<AddressSpaceHandle>(info.Env(), {kernel::Type1::of(container_)});
+}
+
 Napi::Value ContainerHandle::setIommu(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const uint32_t type = arguments.number(0);
@@ -86,6 +95,19 @@ Napi::Value openContainer(const Napi::CallbackInfo& info) {
   return Runtime::of(info.Env())
       .run<std::shared_ptr<kernel::Container>>(
           info.Env(), lane, [] { return kernel::Container::open(kernel::Sys::real()); },
+          [](Napi::Env env, std::shared_ptr<kernel::Container> container) -> Napi::Value {
+            return make<ContainerHandle>(env, {std::move(container)});
+          });
+}
+
+Napi::Value adoptContainer(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.integer(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  Lane lane("vfm:open");
+  return Runtime::of(info.Env())
+      .run<std::shared_ptr<kernel::Container>>(
+          info.Env(), lane, [fd] { return kernel::adoptContainer(kernel::Sys::real(), fd); },
           [](Napi::Env env, std::shared_ptr<kernel::Container> container) -> Napi::Value {
             return make<ContainerHandle>(env, {std::move(container)});
           });

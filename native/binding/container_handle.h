@@ -25,6 +25,7 @@ class ContainerHandle : public Napi::ObjectWrap<ContainerHandle> {
   Napi::Value iommu(const Napi::CallbackInfo& info);
   Napi::Value apiVersion(const Napi::CallbackInfo& info);
   Napi::Value checkExtension(const Napi::CallbackInfo& info);
+  Napi::Value addressSpace(const Napi::CallbackInfo& info);
   Napi::Value setIommu(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
@@ -37,5 +38,8 @@ class ContainerHandle : public Napi::ObjectWrap<ContainerHandle> {
 
 // openContainer(): a promise of the handle.
 Napi::Value openContainer(const Napi::CallbackInfo& info);
+
+// adoptContainer(fd): a promise of the handle, over a duplicate.
+Napi::Value adoptContainer(const Napi::CallbackInfo& info);
 
 }  // namespace vfm::binding

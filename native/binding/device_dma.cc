@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // NativeDevice and memory: the device's own log of its writes, and the address space that it is attached to.
+#include "binding/address_space_handle.h"
 #include "binding/arguments.h"
 #include "binding/device_handle.h"
-#include "binding/ioas_handle.h"
 #include "binding/iova_values.h"
 
 namespace vfm::binding {
@@ -42,8 +42,18 @@ Napi::Value DeviceHandle::stopDmaLog(const Napi::CallbackInfo& info) {
   return callForStatus(info.Env(), control_, "DMA log", [](Device& device) { return device.stopDmaLog(); });
 }
 
+Napi::Value DeviceHandle::addressSpace(const Napi::CallbackInfo& info) {
+  using Space = std::shared_ptr<AddressSpace>;
+  return call<Space>(
+      info.Env(), control_, "address space of a device",
+      [](Device& device) -> Result<Space> { return device.addressSpace(); },
+      [](Napi::Env env, Space space) -> Napi::Value {
+        return space ? Napi::Value(make<AddressSpaceHandle>(env, {std::move(space)})) : env.Null();
+      });
+}
+
 Napi::Value DeviceHandle::attach(const Napi::CallbackInfo& info) {
-  auto space = ioasOf(info.Env(), info[0]);
+  auto space = addressSpaceOf(info.Env(), info[0]);
   if (!space) return info.Env().Undefined();
   return callForStatus(info.Env(), control_, "attach to an address space",
                        [space = std::move(space)](Device& device) { return device.attach(space); });

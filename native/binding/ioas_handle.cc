@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "binding/ioas_handle.h"
 
+#include "binding/address_space_handle.h"
 #include "binding/arguments.h"
 #include "binding/hwpt_handle.h"
 #include "binding/iova_values.h"
@@ -22,8 +23,8 @@ std::shared_ptr<kernel::Ioas> ioasOf(Napi::Env env, Napi::Value value) {
 Napi::Function IoasHandle::classDefinition(Napi::Env env) {
   return DefineClass(
       env, kName,
-      {InstanceAccessor<&IoasHandle::id>("id"), InstanceMethod<&IoasHandle::copy>("copy"),
-       InstanceMethod<&IoasHandle::allowIovas>("allowIovas"),
+      {InstanceAccessor<&IoasHandle::id>("id"), InstanceMethod<&IoasHandle::addressSpace>("addressSpace"),
+       InstanceMethod<&IoasHandle::copy>("copy"), InstanceMethod<&IoasHandle::allowIovas>("allowIovas"),
        InstanceMethod<&IoasHandle::hugePages>("hugePages"),
        InstanceMethod<&IoasHandle::setHugePages>("setHugePages"), InstanceMethod<&IoasHandle::hwpt>("hwpt"),
        InstanceMethod<&IoasHandle::close>("close")});
@@ -57,6 +58,11 @@ Napi::Value IoasHandle::callForStatus(Napi::Env env, const char* what, Work work
 
 Napi::Value IoasHandle::id(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), ioas_ ? ioas_->id() : 0);
+}
+
+Napi::Value IoasHandle::addressSpace(const Napi::CallbackInfo& info) {
+  if (!ioas_) return toObject(info.Env(), closed("address space of an IOAS"));
+  return make<AddressSpaceHandle>(info.Env(), {ioas_});
 }
 
 Napi::Value IoasHandle::copy(const Napi::CallbackInfo& info) {

@@ -22,6 +22,7 @@ class IoasHandle : public Napi::ObjectWrap<IoasHandle> {
 
  private:
   Napi::Value id(const Napi::CallbackInfo& info);
+  Napi::Value addressSpace(const Napi::CallbackInfo& info);
   Napi::Value copy(const Napi::CallbackInfo& info);
   Napi::Value allowIovas(const Napi::CallbackInfo& info);
   Napi::Value hugePages(const Napi::CallbackInfo& info);

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "binding/address_space_handle.h"
 #include "binding/arguments.h"
 #include "binding/container_handle.h"
 #include "binding/device_handle.h"
@@ -43,8 +44,7 @@ Napi::Function IommufdHandle::classDefinition(Napi::Env env) {
        InstanceMethod<&IommufdHandle::compatIoas>("compatIoas"),
        InstanceMethod<&IommufdHandle::setCompatIoas>("setCompatIoas"),
        InstanceMethod<&IommufdHandle::clearCompatIoas>("clearCompatIoas"),
-       InstanceMethod<&IommufdHandle::ioas>("ioas"), InstanceMethod<&IommufdHandle::device>("device"),
-       InstanceMethod<&IommufdHandle::container>("container"),
+       InstanceMethod<&IommufdHandle::ioas>("ioas"), InstanceMethod<&IommufdHandle::container>("container"),
        InstanceMethod<&IommufdHandle::close>("close")});
 }
 
@@ -148,25 +148,6 @@ Napi::Value IommufdHandle::ioas(const Napi::CallbackInfo& info) {
       });
 }
 
-Napi::Value IommufdHandle::device(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  std::string path = arguments.text(0);
-  if (!arguments.ok()) return info.Env().Undefined();
-  using Opened = std::shared_ptr<kernel::KernelDevice>;
-  return call<Opened>(
-      info.Env(), "VFIO_DEVICE_BIND_IOMMUFD",
-      [path = std::move(path)](const std::shared_ptr<kernel::Iommufd>& iommufd) {
-        return kernel::openCdev(iommufd, path);
-      },
-      [](Napi::Env env, Opened device) -> Napi::Value {
-        const uint32_t id = device->binding()->deviceId();
-        Napi::Object object = Napi::Object::New(env);
-        object.Set("device", make<DeviceHandle>(env, {std::move(device)}));
-        object.Set("id", id);
-        return object;
-      });
-}
-
 Napi::Value IommufdHandle::container(const Napi::CallbackInfo& info) {
   using Opened = std::shared_ptr<kernel::Container>;
   return call<Opened>(
@@ -187,6 +168,37 @@ Napi::Value IommufdHandle::close(const Napi::CallbackInfo& info) {
             return nullptr;
           },
           [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+}
+
+Napi::Value openDeviceNode(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::string path = arguments.text(1);
+  if (!arguments.ok()) return info.Env().Undefined();
+  auto space = addressSpaceOf(info.Env(), info[0]);
+  if (!space) return info.Env().Undefined();
+  using Opened = std::shared_ptr<kernel::KernelDevice>;
+  Lane lane("vfm:open");
+  return Runtime::of(info.Env())
+      .run<Opened>(
+          info.Env(), lane,
+          [space = std::move(space), path = std::move(path)]() -> Result<Opened> {
+            auto ioas = kernel::Ioas::of(space);
+            if (!ioas) {
+              return Failure::because(Reason::kUnsupported, "VFIO_DEVICE_BIND_IOMMUFD",
+                                      "a device node goes with an IOAS only");
+            }
+            auto opened = kernel::openCdev(ioas->iommufd(), path);
+            if (!opened) return opened;
+            if (auto attached = (*opened)->attach(space); !attached) return std::move(attached).failure();
+            return opened;
+          },
+          [](Napi::Env env, Opened device) -> Napi::Value {
+            const uint32_t id = device->binding()->deviceId();
+            Napi::Object object = Napi::Object::New(env);
+            object.Set("device", make<DeviceHandle>(env, {std::move(device)}));
+            object.Set("id", id);
+            return object;
+          });
 }
 
 Napi::Value openIommufd(const Napi::CallbackInfo& info) {

@@ -27,7 +27,6 @@ class IommufdHandle : public Napi::ObjectWrap<IommufdHandle> {
   Napi::Value setCompatIoas(const Napi::CallbackInfo& info);
   Napi::Value clearCompatIoas(const Napi::CallbackInfo& info);
   Napi::Value ioas(const Napi::CallbackInfo& info);
-  Napi::Value device(const Napi::CallbackInfo& info);
   Napi::Value container(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
@@ -39,6 +38,10 @@ class IommufdHandle : public Napi::ObjectWrap<IommufdHandle> {
   Lane lane_;
   std::shared_ptr<kernel::Iommufd> iommufd_;  // null once closed
 };
+
+// openDeviceNode(space, path): a promise of {device, id}, bound to the iommufd of the space and attached to
+// it.
+Napi::Value openDeviceNode(const Napi::CallbackInfo& info);
 
 // openIommufd(): a promise of the handle.
 Napi::Value openIommufd(const Napi::CallbackInfo& info);

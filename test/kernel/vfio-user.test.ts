@@ -13,7 +13,7 @@ import { RawVfioUser } from '../support/raw-vfio-user.js'
 import { requires } from '../support/requirement.js'
 import { TestDevice } from '../support/test-device.js'
 import { createTestDevice, hasTestModule, removeDevice } from './support/mdev.js'
-import { functionsOf } from './support/pci.js'
+import { functionsLike } from './support/pci-function.js'
 
 const mtty = (process.env.VFIO_TEST_MTTY ?? '').split(',').filter((uuid) => uuid !== '')
 
@@ -142,7 +142,7 @@ requires(
   })
 })
 
-const [edu = ''] = functionsOf('0x1234', '0x11e8')
+const [edu = ''] = functionsLike('0x1234', '0x11e8')
 requires(
   'a PCI function that makes DMA under an IOMMU',
   edu !== '',

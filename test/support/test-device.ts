@@ -14,10 +14,19 @@ const registers = {
   dirtyRate: 0x20,
   steps: 0x28,
   runCount: 0x30,
+  dmaStatus: 0x34,
+  dmaIova: 0x38,
+  dmaLength: 0x40,
 } as const
 
 const FILL = 1
 const STEP = 2
+const DMA_WRITE = 3
+const DMA_READ = 4
+
+/** The PCI command register in config space, and its bit that lets the device do DMA. */
+const PCI_COMMAND = 0x04
+const BUS_MASTER = 0x0004
 
 /** How much is read back and compared at a time. */
 const PIECE = 2 ** 20
@@ -26,10 +35,12 @@ const PIECE = 2 ** 20
 export class TestDevice {
   readonly #registers: Region
   readonly #memory: Region
+  readonly #config: Region
 
-  private constructor(registers: Region, memory: Region) {
+  private constructor(registers: Region, memory: Region, config: Region) {
     this.#registers = registers
     this.#memory = memory
+    this.#config = config
   }
 
   static async of(device: Device): Promise<TestDevice> {
@@ -37,7 +48,7 @@ export class TestDevice {
     const magic = await bar0.readRegister(registers.magic, 4)
     if (magic !== MAGIC)
       throw new Error(`${device.spec} is no test device: its magic is 0x${magic.toString(16)}`)
-    return new TestDevice(bar0, await device.region(2))
+    return new TestDevice(bar0, await device.region(2), await device.region(7))
   }
 
   get size(): number {
@@ -78,6 +89,33 @@ export class TestDevice {
 
   rest(): Promise<void> {
     return this.#registers.writeRegister(registers.control, 4, 0)
+  }
+
+  /** Lets the device do DMA, or no more. */
+  setBusMaster(on: boolean): Promise<void> {
+    return this.#config.writeRegister(PCI_COMMAND, 2, on ? BUS_MASTER : 0)
+  }
+
+  /** Lets it write the first `length` bytes that `seed` stands for. @returns DMA_STATUS: 0 or a positive errno */
+  async dmaWrite(iova: bigint, length: number, seed: number): Promise<number> {
+    await this.#registers.writeRegister(registers.seed, 4, seed)
+    return this.#dma(DMA_WRITE, iova, length)
+  }
+
+  /** Lets it read into its memory, from offset 0 on. @returns as {@link dmaWrite} */
+  dmaRead(iova: bigint, length: number): Promise<number> {
+    return this.#dma(DMA_READ, iova, length)
+  }
+
+  async #dma(command: number, iova: bigint, length: number): Promise<number> {
+    await this.#registers.writeRegister(registers.dmaIova, 8, iova)
+    await this.#registers.writeRegister(registers.dmaLength, 8, length)
+    await this.#registers.writeRegister(registers.command, 4, command)
+    return this.#registers.readRegister(registers.dmaStatus, 4)
+  }
+
+  readMemory(offset: number, length: number): Promise<Uint8Array> {
+    return this.#memory.read(offset, length)
   }
 
   /** The offset of the first byte that is not what `seed` and the device's own step count make it, or `undefined`. */

@@ -16,6 +16,7 @@ import {
   regionTable,
 } from '../probe-tables.js'
 import { facts } from '../table.js'
+import { vfTokenOption } from '../vf-token.js'
 
 // VFIO_REGION_INFO_FLAG_* and VFIO_PCI_*_IRQ_INDEX in <linux/vfio.h>.
 const regionFlags = ['read', 'write', 'mmap', 'capabilities'] as const
@@ -34,8 +35,9 @@ interface MigrationFacts {
 }
 
 /** Opens the device, asks it everything that changes nothing, and closes it. */
-export async function probe(spec: string): Promise<CommandReport> {
-  await using device = await openDevice(spec)
+export async function probe(spec: string, vfTokenFile?: string): Promise<CommandReport> {
+  const keepState = /^(?:fd|listen|pid|held):/.test(spec)
+  await using device = await openDevice(spec, { keepState, ...(await vfTokenOption(vfTokenFile, spec)) })
   const info = await device.info()
   const regions = (await device.regions()).map((region): ProbedRegion & { type: unknown } => ({
     index: region.index,

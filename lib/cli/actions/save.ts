@@ -6,6 +6,7 @@ import { readKeyFile } from '../key-file.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
 import { saveReport } from '../report.js'
 import { UsageError } from '../usage-error.js'
+import { vfTokenOption } from '../vf-token.js'
 import { withWhereabouts } from '../whereabouts.js'
 
 export async function save(
@@ -19,12 +20,13 @@ export async function save(
   }
   const { signal, progress } = context
   const region = options.digest === undefined ? undefined : regionIndex(options.digest)
+  const token = await vfTokenOption(options.vfTokenFile, spec)
   const key = options.keyFile === undefined ? undefined : await readKeyFile(options.keyFile)
   // Before the device: nobody's device is opened for a file that cannot be.
   await using file = toStdout
     ? undefined
     : await ImageFile.create(options.output, { overwrite: options.overwrite ?? false })
-  await using device = await openDevice(spec, { signal })
+  await using device = await openDevice(spec, { signal, ...token })
   await withWhereabouts({ source: device }, async () => {
     const digest = region === undefined ? undefined : await regionDigest(device, region, signal)
     const saved = await saveToStream(device, file?.fd ?? process.stdout.fd, {

@@ -2,10 +2,11 @@
 import { Command } from 'commander'
 import type { HostDevice } from '../../host/index.js'
 import { type CommandReport, type CommonOptions, runCommand } from '../command-run.js'
-import { common } from '../options.js'
+import { common, deviceArgument, vfTokenFileOption } from '../options.js'
 
 interface InspectOptions extends CommonOptions {
   readonly probe?: boolean
+  readonly vfTokenFile?: string
   readonly sysfs?: string
 }
 
@@ -18,10 +19,10 @@ export function inspectCommand(): Command {
         'Mind that opening has consequences: vfio-pci and its variants reset a device when it is first opened and when it is last\n' +
         'closed. Whatever a device held that nobody else has open is gone after a probe.',
     )
-    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
+    .argument('<device>', deviceArgument)
     .option('--probe', 'open the device, which resets it if nobody else has it open')
     .option('--sysfs <folder>', 'a copy of /sys from elsewhere')
-  return common(command, [
+  return common(vfTokenFileOption(command), [
     'inspect 0000:17:00.2',
     'inspect --probe 0000:17:00.2',
     'inspect --probe sim:v2 --json',
@@ -30,7 +31,7 @@ export function inspectCommand(): Command {
       const found = await hostReport(spec, options.sysfs)
       if (options.probe) {
         const { probe } = await import('../actions/probe.js')
-        const probed = await probe(spec)
+        const probed = await probe(spec, options.vfTokenFile)
         report({ json: { ...found.json, probe: probed.json }, text: `${found.text}\n\n${probed.text}` })
       } else {
         report(found)
@@ -52,6 +53,15 @@ async function hostReport(spec: string, sysfs: string | undefined): Promise<Comm
       text: facts([
         ['device', spec],
         ['kind', 'simulated: it is made when it is opened, and sysfs knows nothing of it'],
+      ]),
+    }
+  }
+  if (/^(?:fd|listen|pid|held):/.test(spec)) {
+    return {
+      json: { ok: true, device: spec, kind: 'handed-over' },
+      text: facts([
+        ['device', spec],
+        ['kind', 'opened by somebody else: --probe asks it, and leaves its state alone'],
       ]),
     }
   }

@@ -2,12 +2,21 @@
 import { Command, Option } from 'commander'
 import { type CommonOptions, runCommand } from '../command-run.js'
 import type { EndingOptions } from '../ending.js'
-import { common, dataPaths, digestOption, endingOptions, keyOption } from '../options.js'
+import {
+  common,
+  dataPaths,
+  deviceArgument,
+  digestOption,
+  endingOptions,
+  keyOption,
+  vfTokenFileOption,
+} from '../options.js'
 
 export interface LoadCommandOptions extends CommonOptions, EndingOptions {
   readonly input: string
   readonly keyFile?: string
   readonly digest?: string
+  readonly vfTokenFile?: string
   readonly dataPath: 'auto' | 'mapped' | 'trapped'
 }
 
@@ -19,14 +28,14 @@ export function loadCommand(): Command {
         'A device keeps its state only while somebody holds it open: say --hold to keep this process, or --exec to hand it on.\n' +
         'Loading a state is trusting its author: it is input to firmware. --key-file proves who wrote it.',
     )
-    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
+    .argument('<device>', deviceArgument)
     .requiredOption('-i, --input <file>', 'the saved device; - is stdin')
     .addOption(
       new Option('--data-path <path>', 'v1: how the data section is reached')
         .choices(dataPaths)
         .default('auto'),
     )
-  return common(endingOptions(digestOption(keyOption(command))), [
+  return common(endingOptions(vfTokenFileOption(digestOption(keyOption(command)))), [
     'load 0000:17:00.3 -i nic.vfm --hold',
     'load 0000:17:00.3 -i nic.vfm --exec vmm -- --vfio-fd 3',
     'load sim:v2,state=64MiB -i nic.vfm --digest bar2',

@@ -2,10 +2,12 @@
 import { Command } from 'commander'
 import { type CommonOptions, runCommand } from '../command-run.js'
 import type { EndingOptions } from '../ending.js'
-import { common, digestOption, endingOptions, saveOptions } from '../options.js'
+import { common, deviceArgument, digestOption, endingOptions, saveOptions } from '../options.js'
 
 export interface MigrateCommandOptions extends CommonOptions, EndingOptions {
   readonly digest?: string
+  readonly sourceVfTokenFile?: string
+  readonly destinationVfTokenFile?: string
   readonly preCopy: boolean
   readonly recovery: 'none' | 'previous' | 'stop' | 'reset'
   readonly bufferSize?: number
@@ -21,8 +23,13 @@ export function migrateCommand(): Command {
         'and the message says where both are. The destination keeps the state only while somebody holds it open: --hold or --exec.\n' +
         'With --digest the source is read before it is stopped; what it dirties after that makes the two digests differ.',
     )
-    .argument('<source>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
+    .argument('<source>', deviceArgument)
     .argument('<destination>', 'a device of the same kind')
+    .option('--source-vf-token-file <file>', 'the UUID that a virtual function of vfio-pci wants (mode 600)')
+    .option(
+      '--destination-vf-token-file <file>',
+      'the same for the destination; VFIO_VF_TOKEN stands for both',
+    )
   return common(endingOptions(digestOption(saveOptions(command))), [
     'migrate 0000:17:00.2 0000:17:00.3 --hold',
     'migrate 0000:17:00.2 0000:17:00.3 --no-pre-copy --exec vmm -- --vfio-fd 3',

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { binding } from '../../binding.js'
-import { unwrap } from '../../errors/index.js'
+import { unwrap, unwrapAdoption } from '../../errors/index.js'
 import type { NativeContainer } from '../../native-binding.js'
+import { AddressSpace, type AddressSpaceInfo } from '../address-space.js'
 import { openFailure } from './open-failure.js'
 
 /**
@@ -23,6 +24,14 @@ export class Container implements AsyncDisposable {
   static async open(): Promise<Container> {
     const opened = await binding().openContainer()
     return new Container(openFailure(opened, '/dev/vfio/vfio'))
+  }
+
+  /**
+   * A container that somebody else opened, over a duplicate of its descriptor. It is identified before it is asked anything.
+   * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` with what it is instead
+   */
+  static async adopt(fd: number): Promise<Container> {
+    return new Container(unwrapAdoption(await binding().adoptContainer(fd), `fd:${fd}`))
   }
 
   /** @internal */
@@ -56,6 +65,20 @@ export class Container implements AsyncDisposable {
    */
   async setIommu(type: number, options: { readonly allowNoIommu?: boolean } = {}): Promise<void> {
     unwrap(await this.native.setIommu(type, options.allowNoIommu ?? false))
+  }
+
+  /** `VFIO_IOMMU_GET_INFO` with its capabilities, checked. @throws {VfioSystemError} `EINVAL` while no IOMMU is set */
+  async iommuInfo(): Promise<AddressSpaceInfo> {
+    await using space = this.addressSpace()
+    return await space.info()
+  }
+
+  /**
+   * Its mappings: `VFIO_IOMMU_MAP_DMA`, `_UNMAP_DMA`, `_DIRTY_PAGES`. What is mapped through one such object is mapped for all; the caller
+   * closes it.
+   */
+  addressSpace(): AddressSpace {
+    return new AddressSpace(unwrap(this.native.addressSpace()), { endsWithDevices: false })
   }
 
   /** Lets go. The kernel's object goes with the last group that is in it. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { unwrap } from '../../errors/index.js'
+import { isFailure, unwrap } from '../../errors/index.js'
 import type { NativeHwpt } from '../../native-binding.js'
+import type { DirtyBitmap } from '../dirty-bitmap.js'
 
 /** A hardware page table: an IOAS as one IOMMU reads it, and the dirty bits in it. */
 export class Hwpt implements AsyncDisposable {
@@ -29,19 +30,17 @@ export class Hwpt implements AsyncDisposable {
   }
 
   /**
-   * `IOMMU_HWPT_GET_DIRTY_BITMAP`, for each stretch that is mapped (the kernel would stop at the first hole and call it success).
-   * @param iova whole pages of `pageSize`
+   * `IOMMU_HWPT_GET_DIRTY_BITMAP`, for each stretch that is mapped (Linux 6.12 stops at the first hole and calls it success). When it
+   * fails, the whole bitmap is marked.
    * @param options `keep`: what is reported stays dirty, for a report just before unmapping. Default false
-   * @returns one bit a page, the least significant first
+   * @returns the bitmap
    */
-  async reportDirty(
-    iova: bigint,
-    length: bigint,
-    pageSize: bigint,
-    options: { readonly keep?: boolean } = {},
-  ): Promise<BigUint64Array> {
-    const words = unwrap(await this.#native.reportDirty(iova, length, pageSize, options.keep ?? false))
-    return new BigUint64Array(words)
+  async reportDirty(into: DirtyBitmap, options: { readonly keep?: boolean } = {}): Promise<DirtyBitmap> {
+    const { iova, length, pageSize } = into
+    const words = await this.#native.reportDirty(iova, length, pageSize, options.keep ?? false)
+    if (isFailure(words)) into.markAll()
+    into.native.add(unwrap(words))
+    return into
   }
 
   async close(): Promise<void> {

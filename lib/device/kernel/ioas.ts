@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { unwrap } from '../../errors/index.js'
 import type { NativeIoas } from '../../native-binding.js'
+import { AddressSpace } from '../address-space.js'
+import type { IovaRange } from '../iova.js'
 import { Hwpt } from './hwpt.js'
 import type { Iommufd } from './iommufd.js'
 
@@ -14,12 +16,6 @@ export interface IoasOptions {
 
 /** Which accesses a device may make. */
 export type DmaProtection = 'read' | 'write' | 'read-write'
-
-/** I/O addresses, the last one included. */
-export interface IovaRange {
-  readonly first: bigint
-  readonly last: bigint
-}
 
 /** An I/O address space of an iommufd. */
 export class Ioas implements AsyncDisposable {
@@ -43,6 +39,14 @@ export class Ioas implements AsyncDisposable {
   /** The iommufd's name for it; 0 once closed. */
   get id(): number {
     return this.native.id
+  }
+
+  /**
+   * What any address space does: mapping, unmapping, dirty pages; to be given to `openDevice`. What is mapped through one such object is
+   * mapped for all; the caller closes it.
+   */
+  addressSpace(): AddressSpace {
+    return new AddressSpace(unwrap(this.native.addressSpace()), { endsWithDevices: false })
   }
 
   /**
@@ -82,6 +86,7 @@ export class Ioas implements AsyncDisposable {
 
   /**
    * `IOMMU_HWPT_ALLOC`: a page table of this address space in the format of a device's IOMMU. Attaching a device makes one by itself.
+   * @param deviceId `device.iommufdId`
    * @throws {VfioSystemError} `EOPNOTSUPP`: that IOMMU keeps no dirty bits; `ENOENT`: an emulated device
    */
   async hwpt(deviceId: number, options: { readonly dirtyTracking?: boolean } = {}): Promise<Hwpt> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { binding } from '../../binding.js'
 import { unwrap } from '../../errors/index.js'
-import type { NativeDevice, NativeHwInfo, NativeIommufd } from '../../native-binding.js'
+import type { NativeHwInfo, NativeIommufd } from '../../native-binding.js'
 import { Container } from './container.js'
 import { Ioas, type IoasOptions } from './ioas.js'
 import { openFailure } from './open-failure.js'
@@ -17,14 +17,6 @@ export interface HwInfo {
   /** Binary logarithm of the number of PASIDs, 0 without any. */
   readonly maxPasidLog2: number
   readonly data: Uint8Array
-}
-
-/** A device node, opened and bound. */
-export interface BoundDevice {
-  /** @internal */
-  readonly native: NativeDevice
-  /** The iommufd's name for the device. */
-  readonly id: number
 }
 
 /**
@@ -72,7 +64,7 @@ export class Iommufd implements AsyncDisposable {
 
   /**
    * `IOMMU_GET_HW_INFO`.
-   * @param deviceId as {@link bind} gave it
+   * @param deviceId `device.iommufdId`, of a device in this iommufd
    * @throws {VfioSystemError} `ENOENT`: an emulated device (an mdev), with no IOMMU behind it
    */
   async hwInfo(deviceId: number): Promise<HwInfo> {
@@ -83,16 +75,6 @@ export class Iommufd implements AsyncDisposable {
   /** `IOMMU_IOAS_ALLOC`. */
   async ioas(options: IoasOptions = {}): Promise<Ioas> {
     return Ioas.over(this, unwrap(await this.native.ioas(options.dirtyTracking ?? false)), options)
-  }
-
-  /**
-   * Opens a device's own node and binds it (`VFIO_DEVICE_BIND_IOMMUFD`). A real device is reset by it.
-   * @internal `openDevice` makes a device of it
-   * @throws {VfioError} `ERR_VFIO_IN_USE`: it is open by its node (also in this process), or its group is; `ERR_VFIO_PERMISSION`
-   */
-  async bind(node: string, device?: string): Promise<BoundDevice> {
-    const bound = openFailure(await this.native.device(node), node, device)
-    return { native: bound.device, id: bound.id }
   }
 
   /** `IOMMU_DESTROY`, by number. @throws {VfioSystemError} `EBUSY`: something uses it; `ENOENT` */

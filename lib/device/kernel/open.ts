@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { readlink } from 'node:fs/promises'
 import { binding } from '../../binding.js'
-import { errorFrom, isFailure, VfioError } from '../../errors/index.js'
-import type { NativeDevice } from '../../native-binding.js'
+import { unwrapAdoption, VfioError } from '../../errors/index.js'
+import type { NativeAddressSpace, NativeBoundDevice, NativeDevice, NativeIoas } from '../../native-binding.js'
+import type { AddressSpace } from '../address-space.js'
 import type { DeviceIdentity } from '../device.js'
 import { checkVfToken } from '../features.js'
-import { Container } from './container.js'
 import { KernelGroup } from './group.js'
-import { Ioas } from './ioas.js'
 import { Iommufd } from './iommufd.js'
 import { type DeviceLocation, locateDevice, notViable } from './locate.js'
+import { openFailure } from './open-failure.js'
 import { choosePath, type DeviceNeed, type DevicePath, type PathRequest } from './path.js'
 
 export interface OpenedDevice {
@@ -24,7 +24,7 @@ export interface KernelOpenOptions {
   readonly path?: 'auto' | DevicePath
   readonly needs?: readonly DeviceNeed[]
   /** Where the device's DMA goes; without one, into an address space of its own. */
-  readonly addressSpace?: Container | Ioas | undefined
+  readonly addressSpace?: AddressSpace | undefined
 }
 
 /**
@@ -41,14 +41,16 @@ export async function openKernelDevice(name: string, options: KernelOpenOptions)
     needs: options.needs ?? [],
     byNode: name.startsWith('/dev/'),
     vfToken: token !== undefined,
-    ...(addressSpace && { addressSpace: addressSpace instanceof Ioas ? 'ioas' : 'container' }),
+    ...(addressSpace && { addressSpace: addressSpace.native.kind === 'ioas' ? 'ioas' : 'container' }),
   }
   const path = choosePath(request, located, spec)
-  const native =
-    path === 'group'
-      ? await openByGroup(located, options, token)
-      : await openByNode(located.cdev ?? '', options)
-  return { native, identity: { spec, driver: located.driver, path, holds: [] } }
+  if (path === 'group') {
+    const native = await openByGroup(located, options, token)
+    return { native, identity: { spec, driver: located.driver, path, addressSpace, holds: [] } }
+  }
+  const { device: native, id } = await openByNode(located.cdev ?? '', options)
+  const identity = { spec, driver: located.driver, path, iommufdId: id, addressSpace, holds: [] }
+  return { native, identity }
 }
 
 async function openByGroup(
@@ -62,7 +64,7 @@ async function openByGroup(
   await using group = await KernelGroup.open(id, { noIommu: noiommu, allowNoIommu }, spec)
   const status = await group.status()
   if (!status.viable) throw notViable(located.group, spec)
-  await group.prepare({ allowNoIommu, ...(addressSpace instanceof Container && { container: addressSpace }) })
+  await group.prepare({ allowNoIommu, ...(addressSpace && { container: addressSpace }) })
   return await showingToken(token, spec, (suffix) => group.device(located.name + suffix, spec))
 }
 
@@ -95,49 +97,34 @@ async function showingToken<T>(
 }
 
 // The native device holds its iommufd and the address space it is attached to.
-async function openByNode(node: string, options: KernelOpenOptions): Promise<NativeDevice> {
+async function openByNode(node: string, options: KernelOpenOptions): Promise<NativeBoundDevice> {
   const { spec, addressSpace } = options
-  if (addressSpace instanceof Ioas) return bindAndAttach(addressSpace.iommufd, node, spec, addressSpace)
+  const open = async (space: NativeAddressSpace | NativeIoas): Promise<NativeBoundDevice> =>
+    openFailure(await binding().openDeviceNode(space, node), node, spec)
+  if (addressSpace) return open(addressSpace.native)
   await using iommufd = await Iommufd.open()
-  const dirtyTracking = options.needs?.includes('hwpt-dirty-tracking') ?? false
-  await using ioas = await iommufd.ioas({ dirtyTracking })
-  return await bindAndAttach(iommufd, node, spec, ioas)
-}
-
-async function bindAndAttach(
-  iommufd: Iommufd,
-  node: string,
-  spec: string,
-  ioas: Ioas,
-): Promise<NativeDevice> {
-  const { native } = await iommufd.bind(node, spec)
-  const attached = await native.attach(ioas.native)
-  if (!isFailure(attached)) return native
-  await native.close()
-  throw errorFrom(attached, spec)
+  await using ioas = await iommufd.ioas({
+    dirtyTracking: options.needs?.includes('hwpt-dirty-tracking') ?? false,
+  })
+  return await open(ioas.native)
 }
 
 /**
  * A device over a descriptor that its owner handed to this process: duplicated, the original stays open.
+ * @param group the device's own, where it was handed over too; the device holds it
  * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` with what it is instead, found out without asking it anything
  */
-export async function adoptKernelDevice(fd: number, spec: string): Promise<OpenedDevice> {
-  const adopted = await binding().adoptDevice(fd, false)
-  if (!isFailure(adopted)) {
-    // The name of a device from a group; a device's own node has a path.
-    const name = await readlink(`/proc/self/fd/${adopted.descriptor}`)
-    const path = name.startsWith('anon_inode:') ? 'group' : 'cdev'
-    return { native: adopted, identity: { spec, driver: undefined, path, holds: [] } }
-  }
-  const cause = errorFrom(adopted, spec)
-  if (adopted.reason === 'invalid-argument') {
-    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${spec}: ${adopted.detail}`, { device: spec, cause })
-  }
-  if (cause.code === 'EBADF') {
-    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${spec} is not open in this process`, {
-      device: spec,
-      cause,
-    })
-  }
-  throw cause
+export async function adoptKernelDevice(
+  fd: number,
+  spec: string,
+  group: KernelGroup | null = null,
+): Promise<OpenedDevice> {
+  const native = unwrapAdoption(
+    await binding().adoptDevice(fd, false, group === null ? null : group.native),
+    spec,
+  )
+  // The name of a device from a group; a device's own node has a path.
+  const name = await readlink(`/proc/self/fd/${native.descriptor}`)
+  const path = name.startsWith('anon_inode:') ? 'group' : 'cdev'
+  return { native, identity: { spec, driver: undefined, path, holds: [] } }
 }

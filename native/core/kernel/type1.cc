@@ -21,6 +21,8 @@ constexpr const char* kMap = "VFIO_IOMMU_MAP_DMA";
 constexpr const char* kUnmap = "VFIO_IOMMU_UNMAP_DMA";
 // Thousands of IOVA ranges; more is no description.
 constexpr size_t kLargestInfo = 1 << 20;
+// What backend() points to.
+constexpr char kBackend = 0;
 
 uint64_t addressOf(const DmaSlice& slice) {
   return reinterpret_cast<uintptr_t>(slice.memory->data()) + slice.offset;
@@ -31,6 +33,13 @@ uint64_t addressOf(const DmaSlice& slice) {
 std::shared_ptr<Type1> Type1::of(const std::shared_ptr<Container>& container) {
   return std::shared_ptr<Type1>(container, &container->type1());
 }
+
+std::shared_ptr<Container> Type1::containerOf(const std::shared_ptr<AddressSpace>& space) {
+  if (!space || space->backend() != &kBackend) return nullptr;
+  return std::shared_ptr<Container>(space, &static_cast<Type1&>(*space).container_);
+}
+
+const void* Type1::backend() const { return &kBackend; }
 
 Result<AddressSpaceInfo> Type1::info() {
   std::lock_guard lock(mutex_);

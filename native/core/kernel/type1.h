@@ -21,8 +21,12 @@ class Type1 final : public AddressSpace {
   // The one of this container; shares the container's life, since the mappings do.
   static std::shared_ptr<Type1> of(const std::shared_ptr<Container>& container);
 
+  // The container of a type1 address space; null for one of another backend.
+  static std::shared_ptr<Container> containerOf(const std::shared_ptr<AddressSpace>& space);
+
   Type1(Sys& sys, Container& container) : sys_(sys), container_(container) {}
 
+  const void* backend() const override;
   // VFIO_IOMMU_GET_INFO. EINVAL: no IOMMU is set, since no group is in the container.
   Result<AddressSpaceInfo> info() override;
   // VFIO_IOMMU_MAP_DMA. With an IOMMU-backed group in the container it pins all of the memory.

@@ -153,7 +153,10 @@ Result<uint64_t> Type1::unmapDirty(const std::vector<DmaMapping>& mappings, Dirt
   if (Status ready = checkReport(dirty, *space, kUnmap); !ready) return std::move(ready).failure();
   const uint64_t page = smallestPage(space->pageSizes);
   uint64_t total = 0;
-  for (const Stretch& stretch : stretchesOf(mappings, page)) {
+  auto stretches = stretchesOf(mappings, page);
+  // Where nothing is mapped the kernel still says whether tracking is on.
+  if (stretches.empty()) stretches.push_back(Stretch{dirty.iova(), page});
+  for (const Stretch& stretch : stretches) {
     auto piece = DirtyBitmap::create(stretch.iova, stretch.size, page);
     if (!piece) return std::move(piece).failure();
     UnmapRequest request{};

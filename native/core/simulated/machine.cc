@@ -172,22 +172,23 @@ int Machine::command(uint32_t command) {
   }
 }
 
+int Machine::transfer(uint32_t command) {
+  if (!config_.busMaster()) return EIO;
+  if (command == kCommandDmaWrite) return dma_.write(local_.dmaIova, local_.dmaLength, migrated_.seed);
+  touched(0, std::min(local_.dmaLength, memory_.size()));
+  return dma_.read(local_.dmaIova, local_.dmaLength, memory_);
+}
+
 uint32_t Machine::pciCommand() const {
   uint8_t bytes[2] = {};
   config_.read(kPciCommand, {bytes, sizeof(bytes)});
   return bytes[0] | uint32_t{bytes[1]} << 8;
 }
 
-void Machine::writeConfig(uint64_t offset, ConstBytes from) {
-  config_.write(offset, from);
+bool Machine::writeConfig(uint64_t offset, ConstBytes from) {
+  const bool reset = config_.write(offset, from);
   interrupts_.disableLine((pciCommand() & kPciCommandIntxDisable) != 0);
-}
-
-int Machine::transfer(uint32_t command) {
-  if (!config_.busMaster()) return EIO;
-  if (command == kCommandDmaWrite) return dma_.write(local_.dmaIova, local_.dmaLength, migrated_.seed);
-  touched(0, std::min(local_.dmaLength, memory_.size()));
-  return dma_.read(local_.dmaIova, local_.dmaLength, memory_);
+  return reset;
 }
 
 int Machine::readMemory(uint64_t offset, Bytes into) {
@@ -204,6 +205,7 @@ int Machine::writeMemory(uint64_t offset, ConstBytes from) {
 int Machine::reset() {
   interrupts_.reset();
   local_.runCount = 0;
+  msixTable_.reset();
   activity_ = Activity::kRunning;
   return discard();
 }

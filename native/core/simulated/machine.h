@@ -12,6 +12,7 @@
 #include "core/simulated/device_memory.h"
 #include "core/simulated/dma_engine.h"
 #include "core/simulated/interrupts.h"
+#include "core/simulated/msix_table.h"
 #include "core/simulated/options.h"
 #include "core/simulated/registers.h"
 #include "core/simulated/save_progress.h"
@@ -50,10 +51,12 @@ class Machine {
   int writeRegister(const RegisterLayout& layout, uint64_t value);
   int readMemory(uint64_t offset, Bytes into);
   int writeMemory(uint64_t offset, ConstBytes from);
-  const ConfigSpace& config() const { return config_; }
-  void writeConfig(uint64_t offset, ConstBytes from);
-  Interrupts& interrupts() { return interrupts_; }
   DmaEngine& dma() { return dma_; }
+  const ConfigSpace& config() const { return config_; }
+  // True when the write asks for a function level reset.
+  bool writeConfig(uint64_t offset, ConstBytes from);
+  MsixTable& msixTable() { return msixTable_; }
+  Interrupts& interrupts() { return interrupts_; }
 
   // As VFIO_DEVICE_RESET: zeros, and running. PCI command and BARs stay, as vfio-pci keeps them.
   int reset();
@@ -66,8 +69,8 @@ class Machine {
   void retime();
   int step(uint64_t steps);
   int command(uint32_t command);
-  uint32_t pciCommand() const;
   int transfer(uint32_t command);
+  uint32_t pciCommand() const;
   void touched(uint64_t offset, uint64_t length) {
     if (watcher_) watcher_->touched(offset, length);
   }
@@ -75,6 +78,7 @@ class Machine {
   DeviceMemory memory_;
   ConfigSpace config_;
   DmaEngine dma_;
+  MsixTable msixTable_;
   MigratedRegisters migrated_;
   LocalRegisters local_;
   Interrupts interrupts_;

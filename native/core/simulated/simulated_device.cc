@@ -137,13 +137,17 @@ Status SimulatedDevice::reset() {
   Lock lock(mutex_);
   if (Status fine = trouble(lock, Operation::kReset, {}, "ioctl", "VFIO_DEVICE_RESET"); !fine.ok())
     return fine;
+  if (int error = resetAll()) return Failure::system(error, "ioctl", "VFIO_DEVICE_RESET");
+  return {};
+}
+
+int SimulatedDevice::resetAll() {
   ++resets_;
   if (v1_) v1_->reset();
   if (v2_) v2_->reset();
   int error = machine_->reset();
   changed_.notify_all();
-  if (error != 0) return Failure::system(error, "ioctl", "VFIO_DEVICE_RESET");
-  return {};
+  return error;
 }
 
 Result<uint64_t> SimulatedDevice::migrationFlags() {
@@ -266,12 +270,17 @@ Status SimulatedDevice::feature(uint32_t flags, Bytes payload) {
         "the raw form holds addresses; a simulated device's DMA log has calls of its own");
   }
   if (!known || !v2_) return Failure::system(ENOTTY, "ioctl", request, "feature " + std::to_string(index));
+  if ((flags & uapi::kVfioDeviceFeatureProbe) != 0 && index == uapi::kVfioDeviceFeatureMigDeviceState)
+    possible |= uapi::kVfioDeviceFeatureSet;
+  if ((flags & uapi::kVfioDeviceFeatureProbe) != 0) {
+    if ((flags & ~uapi::kVfioDeviceFeatureMask & ~possible) == 0) return {};
+    return Failure::system(EINVAL, "ioctl", request, "the feature cannot be had that way");
+  }
   // A session is no descriptor here, so that the raw form has nothing to hand out.
   if (flags & uapi::kVfioDeviceFeatureSet)
     return Failure::because(Reason::kUnsupported, request, "SET of a simulated device's feature");
   if ((flags & ~uapi::kVfioDeviceFeatureMask & ~possible) != 0)
     return Failure::system(EINVAL, "ioctl", request, "unknown flags");
-  if (flags & uapi::kVfioDeviceFeatureProbe) return {};
   if (!(flags & uapi::kVfioDeviceFeatureGet) || payload.size < size)
     return Failure::system(EINVAL, "ioctl", request);
   if (index == uapi::kVfioDeviceFeatureMigDeviceState) {

@@ -72,6 +72,8 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   // Waits until nobody changes the state: what reading it and changing it begin with.
   Status settle(Lock& lock);
 
+  // Everything a reset does, however it was asked for. 0 or an errno.
+  int resetAll();
   Result<RegionInfo> describe(uint32_t index);
   Result<size_t> accessRegion(uint32_t index, uint64_t offset, size_t size, uint8_t* into,
                               const uint8_t* from);

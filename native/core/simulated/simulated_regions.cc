@@ -118,6 +118,11 @@ Result<RegionDescriptor> SimulatedDevice::regionDescriptor(uint32_t index) {
 }
 
 int SimulatedDevice::accessRegisters(uint64_t offset, size_t size, uint8_t* into, const uint8_t* from) {
+  if (MsixTable::holds(offset, size)) {
+    if (into) machine_->msixTable().read(offset, {into, size});
+    if (from) machine_->msixTable().write(offset, {from, size});
+    return 0;
+  }
   const RegisterLayout* layout = registerAt(offset, size);
   if (!layout) return EINVAL;
   if (machine_->activity() == Activity::kStopped) return EIO;
@@ -142,6 +147,7 @@ Result<size_t> SimulatedDevice::accessRegion(uint32_t index, uint64_t offset, si
   if (index == kBar0) {
     const RegisterLayout* layout = registerAt(offset, size);
     if (layout) name = layout->name;
+    if (!layout && MsixTable::holds(offset, size)) name = "msix-table";
   } else if (index == kMigration) {
     name = MigrationV1::nameAt(offset, size);
   } else {
@@ -166,7 +172,7 @@ Result<size_t> SimulatedDevice::accessRegion(uint32_t index, uint64_t offset, si
       break;
     case kConfig:
       if (into) machine_->config().read(offset, {into, size});
-      if (from) machine_->writeConfig(offset, {from, size});
+      if (from && machine_->writeConfig(offset, {from, size})) error = resetAll();
       break;
     default:
       if (from && offset == MigrationV1::kDeviceState) {

@@ -15,6 +15,10 @@ export interface Backend {
   readonly stoppedAccess?: string
   /** Whether a v2 device says what its pre-copy has left. Default true. */
   readonly estimates?: boolean
+  /** Whether its DMA log can be had. Default: with v2. */
+  readonly dmaLog?: boolean
+  /** Whether its address space records what devices write. Default: it does. */
+  readonly tracksDirty?: boolean
 }
 
 export type { MigrationState, TargetState }

@@ -33,6 +33,14 @@ TEST_CASE("a register of each width is read and written, and nothing beside it")
   }
 }
 
+TEST_CASE("memory that its owner can take away is not touched") {
+  struct Elsewhere final : Mapping {
+    Elsewhere() : Mapping(nullptr, 4096) {}
+  } elsewhere;
+  CHECK(loadMapped(elsewhere, 0, 4).failure().reason == Reason::kUnsupported);
+  CHECK(storeMapped(elsewhere, 0, 4, 0).failure().reason == Reason::kUnsupported);
+}
+
 TEST_CASE("what is no register of the mapping is refused and left alone") {
   OwnMemory memory(30);
   std::memset(memory.data(), 0xaa, memory.size());

@@ -234,7 +234,10 @@ TEST_CASE_FIXTURE(Fixture, "unmapping hands over the dirty pages") {
   auto pages = bitmap(0x10000, 8 * kPage);
   CHECK(failsWith(space->unmap(0x10000, 8 * kPage, pages.get()), EINVAL, "started"));
   CHECK(iommu.mappings.size() == 1);
+  auto nothing = bitmap(0x80000, kPage);
+  CHECK(failsWith(space->unmap(0x80000, kPage, nothing.get()), EINVAL, "started"));
   REQUIRE(space->startDirtyTracking().ok());
+  CHECK(*space->unmap(0x80000, kPage, nothing.get()) == 0);
   iommu.dirty = {0x12};
   CHECK(*space->unmap(0x10000, 8 * kPage, pages.get()) == 8 * kPage);
   CHECK(pages->words()[0] == 0b100);
