@@ -17,6 +17,15 @@ export {
 } from './device/device.js'
 export { DeviceSession } from './device/device-session.js'
 export { DirtyBitmap, type DirtyRun } from './device/dirty-bitmap.js'
+export {
+  type DirtyMechanism,
+  type DirtyMechanismSupport,
+  type DirtyReport,
+  DirtyTracking,
+  type DirtyTrackingStart,
+  dirtyMechanismsOf,
+  dirtyTrackingOf,
+} from './device/dirty-tracking.js'
 export { DmaBuffer, type DmaBufferOptions, type DmaWindow } from './device/dma-buffer.js'
 export { DmaLog } from './device/dma-log.js'
 export { DmaMapping } from './device/dma-mapping.js'

@@ -41,6 +41,7 @@ export const errorCodes = {
   ERR_VFIO_FILE_EXISTS: 'the file exists and overwriting was not asked for',
   ERR_VFIO_MIGRATION: 'a migration failed for a reason that has no code of its own',
   ERR_VFIO_BUSY: 'another operation of this kind is in progress on the handle',
+  ERR_VFIO_NOT_TRACKING: 'dirty tracking is off',
   ERR_VFIO_SESSION_ENDED: 'the save or load session is over',
   ERR_VFIO_PEER_LOST:
     'the process at the other end of a socket has gone, or the connection to it was given up',

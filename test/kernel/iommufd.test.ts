@@ -8,7 +8,13 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { Group, Iommufd } from '../../lib/device/kernel/index.js'
 import { findDevice } from '../../lib/host/index.js'
-import { DirtyBitmap, DmaBuffer, type MigratableDevice, openDevice } from '../../lib/index.js'
+import {
+  DirtyBitmap,
+  DmaBuffer,
+  dirtyTrackingOf,
+  type MigratableDevice,
+  openDevice,
+} from '../../lib/index.js'
 import { requires } from '../support/requirement.js'
 import { createTestDevice, hasTestModule, removeDevice } from './support/mdev.js'
 import { bindToVfio, functionsLike } from './support/pci-function.js'
@@ -232,6 +238,29 @@ requires('iommufd and the project’s module', hasIommufd && hasTestModule, 'vfm
       expect(found.dirtyPages).toBe(64)
     })
 
+    it('is tracked exactly by each mechanism that it has, and says what it has not', async () => {
+      for (const [path, prefer] of [
+        ['cdev', 'device-log'],
+        ['group', 'device-log'],
+        ['group', 'type1'],
+      ] as const) {
+        await using device = await openDevice(uuid, { path })
+        await using memory = await DmaBuffer.allocate(64 * 4096)
+        const { iova } = await (await device.addressSpace()).map(memory, { iova: 0x100000n })
+        await using tracking = await dirtyTrackingOf(device, { prefer })
+        expect(tracking.mechanism).toBe(prefer)
+        await tracking.start()
+        await write(device, 0x105000n, PAGE)
+        const { bitmap, complete } = await tracking.report({ iova, length: memory.size })
+        expect([complete, pages(bitmap)]).toEqual([true, [0x105000n]])
+      }
+      await using device = await openDevice(uuid, { path: 'cdev' })
+      await expect(dirtyTrackingOf(device, { prefer: ['iommufd', 'type1'] })).rejects.toMatchObject({
+        code: 'ERR_VFIO_UNSUPPORTED',
+        message: expect.stringContaining('iommufd: its address space was made without dirty tracking'),
+      })
+    })
+
     it('has no page table, so that an IOMMU cannot track it', async () => {
       const device = kept(await openDevice(uuid, { path: 'cdev' }))
       const iommufd = kept(await Iommufd.open())
@@ -322,6 +351,7 @@ requires('iommufd and a C compiler', hasIommufd && compiler, 'for the helper of 
       expect(pages(await hwpt.reportDirty(bitmap(), { keep: true }))).toEqual([START + PAGE])
       expect(pages(await hwpt.reportDirty(bitmap()))).toEqual([START + PAGE])
       expect((await hwpt.reportDirty(bitmap())).dirtyPages).toBe(0)
+      await hwpt.setDirtyTracking(false)
       await space.startDirtyTracking()
       dirty(iommufd, hwpt.id, START, 8)
       const last = bitmap()

@@ -36,7 +36,8 @@ class Hwpt {
   bool dirtyTracking() const { return dirtyTracking_; }
   const std::shared_ptr<Ioas>& ioas() const { return ioas_; }
 
-  // IOMMU_HWPT_SET_DIRTY_TRACKING. Switching it on forgets what was dirty; twice is no error.
+  // IOMMU_HWPT_SET_DIRTY_TRACKING. Switching it on forgets what was dirty. Twice: no error with
+  // the IOMMUs of Linux 6.12, EINVAL with its mock.
   Status setDirtyTracking(bool enabled);
 
   // IOMMU_HWPT_GET_DIRTY_BITMAP over all of the bitmap, which must be mapped without a hole: Linux 6.12

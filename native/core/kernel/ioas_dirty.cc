@@ -47,6 +47,7 @@ Status Ioas::startDirtyTracking() {
   if (!options_.dirtyTracking) return notAsked("IOMMU_HWPT_SET_DIRTY_TRACKING");
   std::vector<std::shared_ptr<Hwpt>> hwpts;  // let go after the lock: the last share is a system call
   std::lock_guard lock(mutex_);
+  if (started_) return Status::success();
   hwpts = tracking();
   for (size_t i = 0; i < hwpts.size(); ++i) {
     auto on = hwpts[i]->setDirtyTracking(true);
@@ -62,6 +63,7 @@ Status Ioas::stopDirtyTracking() {
   if (!options_.dirtyTracking) return notAsked("IOMMU_HWPT_SET_DIRTY_TRACKING");
   std::vector<std::shared_ptr<Hwpt>> hwpts;
   std::lock_guard lock(mutex_);
+  if (!started_) return Status::success();
   hwpts = tracking();
   started_ = false;
   Status first;

@@ -114,6 +114,15 @@ TEST_CASE_FIXTURE(TrackingFixture, "all page tables are started and asked, and l
   CHECK(ioas->reportDirty(*found).failure().error == EINVAL);
 }
 
+TEST_CASE_FIXTURE(TrackingFixture,
+                  "what is on stays on, what is off stays off, and the kernel is not asked") {
+  REQUIRE(ioas->stopDirtyTracking().ok());
+  CHECK(sys.calls(uapi::kIommuHwptSetDirtyTracking) == 0);
+  REQUIRE(ioas->startDirtyTracking().ok());
+  REQUIRE(ioas->startDirtyTracking().ok());
+  CHECK(sys.calls(uapi::kIommuHwptSetDirtyTracking) == 1);
+}
+
 TEST_CASE_FIXTURE(TrackingFixture, "a start that fails half-way is undone") {
   auto other = std::move(ioas->allocateHwpt(ScriptedIommufd::kDevice, true)).value();
   sys.fail(uapi::kIommuHwptSetDirtyTracking, EIO, 2);
