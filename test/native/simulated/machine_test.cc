@@ -47,7 +47,7 @@ TEST_CASE("registers answer in their own width and access, everything else is EI
       CAPTURE(width);
       CHECK(device->readRegion(0, offset, {buffer, width}).ok() == readable);
       std::memset(buffer, 0, sizeof buffer);
-      buffer[0] = 2;
+      buffer[0] = offset == 0x48 ? 0 : 2;  // an interrupt that exists, a command that is harmless
       CHECK(device->writeRegion(0, offset, {buffer, width}).ok() == writable);
     }
   }
@@ -147,7 +147,7 @@ TEST_CASE("what the device says about itself") {
   CHECK(v2->regionInfo(0)->size == 4096);
   CHECK(v2->regionInfo(2)->size == 1 << 20);
   CHECK(v2->regionInfo(1)->size == 0);
-  CHECK(v2->regionInfo(7)->size == 256);
+  CHECK(v2->regionInfo(7)->size == 4096);
   CHECK(v2->irqInfo(4).ok());
   CHECK(v2->irqInfo(5).failure().error == EINVAL);
   BenchDevice v1(v1Options(DataSection::kMapped));
