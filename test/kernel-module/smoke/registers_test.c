@@ -15,7 +15,8 @@ static void test_widths(const struct device *device)
 		{ SCRATCH, 4, 1, 1 },	 { CONTROL, 4, 1, 1 },	  { SEED, 4, 1, 1 },
 		{ COMMAND, 4, 0, 1 },	 { DIRTY_RATE, 8, 1, 1 }, { STEPS, 8, 1, 0 },
 		{ RUN_COUNT, 4, 1, 0 },	 { DMA_STATUS, 4, 1, 0 }, { DMA_IOVA, 8, 1, 1 },
-		{ DMA_LENGTH, 8, 1, 1 },
+		{ DMA_LENGTH, 8, 1, 1 }, { IRQ_RAISE, 4, 0, 1 },  { IRQ_STATUS, 4, 1, 0 },
+		{ IRQ_ACKNOWLEDGE, 4, 0, 1 },
 	};
 	uint8_t bytes[16];
 
@@ -35,7 +36,8 @@ static void test_widths(const struct device *device)
 			else
 				FAILS(pread(device->fd, bytes, width, at(BAR0, offset)), EINVAL);
 			memset(bytes, 0, sizeof(bytes));
-			bytes[0] = STEP;
+			/* A command that is harmless, an interrupt that exists. */
+			bytes[0] = offset == IRQ_RAISE ? 0 : STEP;
 			if (writable)
 				CHECK(pwrite(device->fd, bytes, width, at(BAR0, offset)) == width);
 			else
