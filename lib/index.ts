@@ -8,12 +8,14 @@ export {
   type MapOptions,
 } from './device/address-space.js'
 export {
+  type Companion,
   Device,
   type DeviceIdentity,
   type DeviceInfo,
   type IrqInfo,
   type RegisterWidth,
 } from './device/device.js'
+export { DeviceSession } from './device/device-session.js'
 export { DirtyBitmap, type DirtyRun } from './device/dirty-bitmap.js'
 export { DmaBuffer, type DmaBufferOptions, type DmaWindow } from './device/dma-buffer.js'
 export { DmaLog } from './device/dma-log.js'
@@ -66,6 +68,7 @@ export type { PreCopySnapshot, SaveOptions, SaveSession, SwitchoverPolicy } from
 export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
 export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export { type OpenOptions, openDevice } from './open-device.js'
+export * from './ownership/index.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
 export type { VfioUserOptions } from './vfio-user/options.js'

@@ -75,6 +75,8 @@ export type RegisterWidth = 1 | 2 | 4 | 8
 export interface NativeDevice {
   /** -1 where the backend has none. */
   readonly descriptor: number
+  /** What a new holder needs besides, borrowed; empty once closed. */
+  readonly companions: readonly NativeCompanion[]
   info(): Promise<Outcome<NativeDeviceInfo>>
   regionInfo(index: number): Promise<Outcome<NativeRegionInfo>>
   irqInfo(index: number): Promise<Outcome<NativeIrqInfo>>
@@ -118,6 +120,8 @@ export interface NativeDevice {
   migrationState(): Promise<Outcome<number>>
   setMigrationState(state: number): Promise<Outcome<NativeSession | null>>
   migrationDataSize(): Promise<Outcome<bigint>>
+  /** The session behind a data descriptor that another holder of the device was given; duplicated. */
+  adoptSession(fd: number): Promise<Outcome<NativeSession>>
   /** The page size that the device logs in. */
   startDmaLog(ranges: readonly NativeIovaRange[], pageSize: bigint): Promise<Outcome<bigint>>
   /** The bitmap's words. */
@@ -196,6 +200,8 @@ export interface NativePrecopyInfo {
 
 /** A v2 session. It yields either a source (save) or a sink (load), once. */
 export interface NativeSession {
+  /** -1 where the backend has none, and once closed. */
+  readonly descriptor: number
   precopyInfo(): Promise<Outcome<NativePrecopyInfo>>
   /** `bufferSize` in bytes, of each of the session's buffers. */
   source(bufferSize: number): NativeSource
@@ -428,6 +434,54 @@ export interface NativeGroup {
   close(): Promise<null>
 }
 
+export interface NativeCompanion {
+  readonly kind: 'group' | 'container' | 'iommufd'
+  readonly descriptor: number
+}
+
+export type NativeDescriptorKind = 'device' | 'container' | 'group' | 'iommufd' | 'migration-data' | 'other'
+
+export interface NativeIdentity {
+  readonly kind: NativeDescriptorKind
+  /** What the kernel calls it, or an empty string. */
+  readonly name: string
+}
+
+/** The owner of a descriptor. */
+export interface NativeDescriptor {
+  /** -1 once closed. */
+  readonly descriptor: number
+  close(): Promise<null>
+}
+
+/** `struct ucred`. */
+export interface NativePeer {
+  readonly pid: number
+  readonly uid: number
+  readonly gid: number
+}
+
+export interface NativeMessage {
+  readonly bytes: ArrayBuffer
+  readonly descriptors: readonly NativeDescriptor[]
+}
+
+/** A connected UNIX socket of SOCK_SEQPACKET. One send and one receive at a time; time-outs in milliseconds, -1 for none. */
+export interface NativeMessageSocket {
+  peer(): Outcome<NativePeer>
+  /** The descriptors are duplicated before this returns. */
+  send(bytes: Uint8Array, descriptors: readonly number[], timeout: number): Promise<Outcome<null>>
+  /** null: the peer has closed. */
+  receive(timeout: number): Promise<Outcome<NativeMessage | null>>
+  /** Calls in progress settle with `cancelled`. */
+  close(): Promise<null>
+}
+
+export interface NativeMessageListener {
+  accept(): Promise<Outcome<NativeMessageSocket>>
+  close(): Promise<null>
+}
+
 /** I/O addresses, the last one included. */
 export interface NativeIovaRange {
   readonly first: bigint
@@ -603,7 +657,19 @@ export interface NativeBinding {
   /** A duplicate of somebody else's, once it is known to be one. */
   adoptIommufd(fd: number): Promise<Outcome<NativeIommufd>>
   /** Makes sure that `fd` is a VFIO device, then takes a duplicate; with `takeOver` it closes `fd` on success. */
-  adoptDevice(fd: number, takeOver: boolean): Promise<Outcome<NativeDevice>>
+  adoptDevice(fd: number, takeOver: boolean, group: NativeGroup | null): Promise<Outcome<NativeDevice>>
+  adoptContainer(fd: number): Promise<Outcome<NativeContainer>>
+  /** `container`: the one that the group's former owner put it into. */
+  adoptGroup(fd: number, container: NativeContainer | null): Promise<Outcome<NativeGroup>>
+  /** What a descriptor is, without an ioctl. */
+  identifyDescriptor(fd: number): Promise<Outcome<NativeIdentity>>
+  duplicateDescriptor(fd: number): Outcome<NativeDescriptor>
+  /** pidfd_open and pidfd_getfd. */
+  takeFromProcess(pid: number, fd: number): Promise<Outcome<NativeDescriptor>>
+  connectSocket(path: string, timeout: number): Promise<Outcome<NativeMessageSocket>>
+  /** Over a duplicate of `fd`. */
+  socketOver(fd: number): Promise<Outcome<NativeMessageSocket>>
+  listenAt(path: string): Promise<Outcome<NativeMessageListener>>
   frameWriter(fd: number, options: NativeFrameWriterOptions): Outcome<NativeFrameWriter>
   frameReader(fd: number, options: NativeFrameReaderOptions): Outcome<NativeFrameReader>
 }

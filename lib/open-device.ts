@@ -3,7 +3,7 @@ import type { AddressSpace } from './device/address-space.js'
 import type { DeviceIdentity } from './device/device.js'
 import type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 import type { NoticeOptions } from './device/notices.js'
-import { parseDeviceSpec } from './device/spec.js'
+import { type DeviceSpec, parseDeviceSpec } from './device/spec.js'
 import { throwIfAborted, unwrap, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
 import type { NativeDevice } from './native-binding.js'
@@ -12,11 +12,18 @@ import type { VfioUserOptions } from './vfio-user/options.js'
 export interface OpenOptions {
   /**
    * Leave a device that is found in another state than running as it is, instead of resetting it: for whoever takes over a device in
-   * the middle of a migration. Default false.
+   * the middle of a migration. Default false; true for a device that a keeper lends, whose state is what the keeper is there for.
    */
   readonly keepState?: boolean
   /** Allow a group without an IOMMU (noiommu): such a device can write to all of the machine's memory. Default false. */
   readonly allowNoIommu?: boolean
+  /** `held:`: share the device with other clients of its keeper that say so too. Default false: nobody else may have it meanwhile. */
+  readonly shared?: boolean
+  /**
+   * `held:`: go on with the save or load that the last client left, instead of beginning anew: the bytes of it that are known to have
+   * arrived where that client sent them. Refused (`ERR_VFIO_SESSION_ENDED`) unless its driver counts the same.
+   */
+  readonly continueAt?: number
   /**
    * A UUID: what the holder of the physical function set (`Device.setVfToken`), for a virtual function whose physical function is bound to
    * vfio-pci, and for such a physical function while its virtual ones are open. A secret: it appears in no error.
@@ -53,25 +60,26 @@ export interface OpenOptions {
 /**
  * Opens a device.
  *
- * `spec` is a PCI address (`0000:17:00.2`), an mdev UUID, a node (`/dev/vfio/devices/vfio0`), a descriptor that its owner handed to this
- * process (`fd:3`; duplicated, the original stays open), the socket of a process that serves one (`vfio-user:/run/nic.sock`), or a
- * simulated device (`sim:v2,state=64MiB`).
+ * `spec` is a PCI address (`0000:17:00.2`), an mdev UUID, a node (`/dev/vfio/devices/vfio0`), a simulated device (`sim:v2,state=64MiB`), the
+ * socket of a process that serves one (`vfio-user:/run/nic.sock`), a device that a keeper lends (`held:/run/vfio/keeper#0000:17:00.2`), or
+ * a descriptor that somebody else opened, which is duplicated and stays open there: inherited (`fd:3`), handed over by sd_listen_fds(3) (`listen:NAME`, `listen:0`), or of another process (`pid:4711/9`).
  *
  * Opening is not harmless: vfio-pci and every variant driver reset the device on its first open. After that its migration state is read,
  * and a device that does not run is reset before anything else (some drivers crash when an abandoned load is continued).
  *
  * @throws {VfioError} `ERR_VFIO_DEVICE_SPEC`, `ERR_VFIO_NO_SUCH_DEVICE`, `ERR_VFIO_NOT_BOUND`, `ERR_VFIO_PERMISSION`,
- *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`, `ERR_VFIO_VF_TOKEN`
- * @throws {VfioError} `ERR_VFIO_PEER_LOST`, `ERR_VFIO_PEER_TIMEOUT`, `ERR_VFIO_MALFORMED`: of a vfio-user server
+ *   `ERR_VFIO_GROUP_NOT_VIABLE`, `ERR_VFIO_IN_USE`, `ERR_VFIO_NOIOMMU`, `ERR_VFIO_NOT_A_DEVICE`, `ERR_VFIO_NOT_HANDED_OVER`,
+ *   `ERR_VFIO_PEER_LOST`, `ERR_VFIO_SESSION_ENDED`, `ERR_VFIO_VF_TOKEN`
+ * @throws {VfioError} `ERR_VFIO_PEER_TIMEOUT`, `ERR_VFIO_MALFORMED`: of a vfio-user server or a keeper
  * @throws {VfioSystemError} an ioctl failed
  */
 export async function openDevice(spec: string, options: OpenOptions = {}): Promise<MigratableDevice> {
   throwIfAborted(options.signal)
-  const { native, identity } = await openNative(spec, options)
-  const device = openedDevice(native, identity)
+  const parsed = parseDeviceSpec(spec)
+  const device = await open(parsed, spec, options)
   try {
-    if (!options.keepState) await settle(device)
-    const { notices = parseDeviceSpec(spec).kind !== 'descriptor' } = options
+    if (!(options.keepState ?? parsed.kind === 'held')) await settle(device)
+    const { notices = !openedElsewhere(parsed) } = options
     if (notices !== false) await device.notices.start(notices === true ? {} : notices)
     throwIfAborted(options.signal)
   } catch (error) {
@@ -86,11 +94,20 @@ export function openedDevice(native: NativeDevice, identity: DeviceIdentity): Mi
   return new MigratableDevice(native, identity)
 }
 
+async function open(parsed: DeviceSpec, spec: string, options: OpenOptions): Promise<MigratableDevice> {
+  if (parsed.kind === 'held') {
+    const { borrowDevice } = await import('./ownership/borrowed-device.js')
+    return borrowDevice(parsed.path, parsed.name, spec, options)
+  }
+  const { native, identity } = await openNative(parsed, spec, options)
+  return openedDevice(native, identity)
+}
+
 async function openNative(
+  parsed: Exclude<DeviceSpec, { kind: 'held' }>,
   spec: string,
   options: OpenOptions,
 ): Promise<{ native: NativeDevice; identity: DeviceIdentity }> {
-  const parsed = parseDeviceSpec(spec)
   if (options.vfToken !== undefined && parsed.kind !== 'kernel') {
     throw new VfioError('ERR_VFIO_VF_TOKEN', `${spec} takes no VF token`, { device: spec })
   }
@@ -115,6 +132,21 @@ async function openNative(
       const { adoptKernelDevice } = await import('./device/kernel/open.js')
       return adoptKernelDevice(parsed.fd, spec)
     }
+    case 'listen': {
+      const [{ adoptKernelDevice }, { findListenDescriptor }] = await Promise.all([
+        import('./device/kernel/open.js'),
+        import('./ownership/listen-fds.js'),
+      ])
+      return adoptKernelDevice(findListenDescriptor(parsed.which), spec)
+    }
+    case 'process': {
+      const [{ adoptKernelDevice }, { takeFromProcess }] = await Promise.all([
+        import('./device/kernel/open.js'),
+        import('./ownership/process-descriptor.js'),
+      ])
+      await using taken = await takeFromProcess(parsed.pid, parsed.fd, spec)
+      return await adoptKernelDevice(taken.fd, spec)
+    }
     case 'kernel': {
       if (options.addressSpace?.inSoftware)
         refuseAddressSpace(options, spec, "that one is of this process, the device is the kernel's")
@@ -129,6 +161,11 @@ function refuseAddressSpace(options: OpenOptions, device: string, reason: string
   throw new VfioError('ERR_VFIO_UNSUPPORTED', `${device} cannot be opened in an address space: ${reason}`, {
     device,
   })
+}
+
+// Its owner has its own notifiers in it, or takes it back.
+function openedElsewhere({ kind }: DeviceSpec): boolean {
+  return kind === 'descriptor' || kind === 'listen' || kind === 'process' || kind === 'held'
 }
 
 // The state is read, and whatever is not running is reset before any other state change.

@@ -14,6 +14,10 @@ export interface HostChangeFlags {
 export const recoveryPolicies = ['none', 'previous', 'stop', 'reset'] as const
 export const dataPaths = ['auto', 'mapped', 'trapped'] as const
 
+/** What a device argument may be. */
+export const deviceArgument =
+  'PCI address, mdev UUID, /dev/vfio/devices/vfioN, fd:N, listen:NAME, pid:PID/FD, held:SOCKET#NAME, vfio-user:PATH or sim:...'
+
 /** `--json`, `--no-progress`, `--timeout`, the examples and the exit codes. */
 export function common(command: Command, examples: readonly string[]): Command {
   return command
@@ -80,10 +84,21 @@ export function digestOption(command: Command): Command {
 /** What becomes of a loaded device: its state lives only while somebody holds it open. */
 export function endingOptions(command: Command): Command {
   return command
-    .addOption(new Option('--hold', 'keep the loaded device open until Ctrl-C or SIGTERM').conflicts('exec'))
+    .addOption(
+      new Option('--hold', 'keep the loaded device open until Ctrl-C or SIGTERM').conflicts([
+        'exec',
+        'handTo',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--hand-to <socket>',
+        'leave the device with the keeper at a socket (vfio-migrate hold)',
+      ).conflicts('exec'),
+    )
     .option(
       '--exec <program>',
-      'hand the device to a program, as descriptor 3 (LISTEN_FDS); its arguments follow --',
+      'hand the device to a program, as descriptor 3, its group and container after it (LISTEN_FDS); its arguments follow --',
     )
     .argument('[arguments...]', 'arguments of the --exec program')
 }

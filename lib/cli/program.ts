@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { bindCommand, unbindCommand } from './commands/bind.js'
 import { demoCommand } from './commands/demo.js'
 import { doctorCommand } from './commands/doctor.js'
+import { holdCommand } from './commands/hold.js'
 import { inspectCommand } from './commands/inspect.js'
 import { listCommand } from './commands/list.js'
 import { loadCommand } from './commands/load.js'
@@ -23,9 +24,10 @@ export function program(version: string): Command {
     .addHelpText(
       'after',
       `
-Devices are given as a PCI address (0000:17:00.2), an mdev UUID, /dev/vfio/devices/vfioN, the socket of a process that
-serves one by vfio-user (vfio-user:/run/nic.sock), or, for trying things out, as a simulated device (sim:v1 or sim:v2,
-with options: sim:v2,state=1GiB,seed=7).
+Devices are given as a PCI address (0000:17:00.2), an mdev UUID, /dev/vfio/devices/vfioN; as what somebody else has open: fd:N,
+listen:NAME (LISTEN_FDS), pid:PID/FD, held:SOCKET#NAME (a keeper: vfio-migrate hold); the socket of a process that serves one by
+vfio-user (vfio-user:/run/nic.sock); or, for trying things out, as a simulated device (sim:v1 or sim:v2, with options:
+sim:v2,state=1GiB,seed=7).
 
 Examples:
   $ vfio-migrate list
@@ -47,6 +49,7 @@ Examples:
     saveCommand(),
     loadCommand(),
     verifyCommand(),
+    holdCommand(),
     serveCommand(),
     demoCommand(),
   ]

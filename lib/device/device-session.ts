@@ -21,6 +21,12 @@ export class DeviceSession implements AsyncDisposable {
     this.#native = native
   }
 
+  /** The descriptor that carries the bytes, to hand to another process; `undefined` where there is none. Borrowed. */
+  get descriptor(): number | undefined {
+    const { descriptor } = this.#native
+    return descriptor < 0 ? undefined : descriptor
+  }
+
   /**
    * `VFIO_MIG_GET_PRECOPY_INFO`, valid in the pre-copy states only (EINVAL elsewhere). On mlx5 and virtio asking also starts the next
    * incremental save.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { unwrap, VfioError } from '../errors/index.js'
+import { unwrap, unwrapAdoption, VfioError } from '../errors/index.js'
 import type {
+  NativeCompanion,
   NativeDevice,
   NativeIrqInfo,
   NativeServeOptions,
@@ -58,7 +59,15 @@ export interface DeviceIdentity {
   readonly addressSpace?: AddressSpace | undefined
   /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
   readonly holds: readonly AsyncDisposable[]
+  /** Among them, descriptors that a new holder of the device would need too. */
+  readonly companions?: readonly Companion[]
 }
+
+/**
+ * A descriptor besides the device's own. The kernel keeps group, container and iommufd alive as long as the device is open, and what is
+ * mapped stays mapped; but without the descriptor nobody can map or unmap, nor open another device of the group.
+ */
+export type Companion = NativeCompanion
 
 const DEVICE_FLAGS_RESET = 1 << 0
 const DEVICE_FLAGS_PCI = 1 << 1
@@ -132,6 +141,11 @@ export class Device implements AsyncDisposable {
   get descriptor(): number | undefined {
     const descriptor = this.#open().descriptor
     return descriptor < 0 ? undefined : descriptor
+  }
+
+  /** What a process that the device is handed to needs besides {@link descriptor}, to map memory for it. Borrowed. */
+  get companions(): readonly Companion[] {
+    return [...this.#open().companions, ...(this.#identity.companions ?? [])]
   }
 
   #open(): NativeDevice {
@@ -349,6 +363,16 @@ export class Device implements AsyncDisposable {
     return session === null
       ? undefined
       : this.#children.add(new DeviceSession(this.spec, session, this.#children))
+  }
+
+  /**
+   * v2: the session that another holder of the device began, over its data descriptor, which is duplicated. Nobody can tell which device
+   * the data belongs to: it must have come with this one.
+   * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` when it is something else, `ERR_VFIO_UNSUPPORTED` where there are no descriptors
+   */
+  async adoptSession(fd: number): Promise<DeviceSession> {
+    const session = unwrapAdoption(await this.#open().adoptSession(fd), this.spec)
+    return this.#children.add(new DeviceSession(this.spec, session, this.#children))
   }
 
   /** v2: `VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`, an estimate in bytes. */

@@ -124,7 +124,12 @@ export class Interrupts implements Child, AsyncDisposable {
   }
 
   async #off(): Promise<void> {
-    await this.#request('trigger', 0, 0)
+    try {
+      await this.#request('trigger', 0, 0)
+    } catch (error) {
+      // Nothing is armed: a reset, or another holder of the device, has seen to it.
+      if (!(error instanceof VfioError && error.code === 'EINVAL')) throw error
+    }
     this.#targets = []
     this.#reserved = 0
     this.#unmasker = null

@@ -4,7 +4,7 @@ import { VfioError } from '../errors/index.js'
 import type { Interrupts } from './interrupts.js'
 
 /** What a driver has to tell the owner of a device. */
-export type NoticeKind = 'request' | 'error' | 'unplugged'
+export type NoticeKind = 'request' | 'device-error' | 'unplugged'
 
 export interface Notice {
   readonly kind: NoticeKind
@@ -47,8 +47,8 @@ const absent: ReadonlySet<string> = new Set([
  * - `request`: the kernel wants the device back, because somebody unbinds its driver or removes it. That somebody **waits in the kernel, and
  *   cannot be interrupted, until every descriptor of the device is closed**: answer by ending what is in progress and closing the device.
  * - `unplugged`: the same, and the device has left the bus already: there is nothing to save.
- * - `error`: the device reported an error that was not corrected (PCI Express AER). It needs a reset at least. Unlike other emitters this one
- *   does not throw when nobody listens: it warns.
+ * - `device-error`: the device reported an error that was not corrected (PCI Express AER). It needs a reset at least. Not called `error`, which
+ *   would throw where nobody listens and end everybody else's `events.once()`; a warning is given then.
  *
  * If nobody listens to `request` or `unplugged`, the device is closed by itself, with a warning: after `requestGrace`, or at once when it is
  * unplugged. Calls in progress then fail with `ERR_VFIO_CLOSED` or as aborted. Whoever listens decides alone, and the unbind waits for him.
@@ -78,7 +78,7 @@ export class DeviceNotices extends EventEmitter<Record<NoticeKind, [Notice]>> {
     this.#started ??= (async () => {
       await this.#watch('request', (count) => this.#requested(count))
       await this.#watch('error', (count) => {
-        this.#notify('error', count)
+        this.#notify('device-error', count)
       })
     })()
     return this.#started
@@ -122,7 +122,7 @@ export class DeviceNotices extends EventEmitter<Record<NoticeKind, [Notice]>> {
   /** Whether anybody listened. */
   #notify(kind: NoticeKind, count: number): boolean {
     if (this.listenerCount(kind) === 0) {
-      if (kind === 'error')
+      if (kind === 'device-error')
         this.#warn('reported an error that was not corrected, and nobody listens to its notices')
       return false
     }

@@ -18,7 +18,9 @@ export const errorCodes = {
   ERR_VFIO_GROUP_NOT_VIABLE: 'a sibling in the IOMMU group is bound to a driver that is not VFIO',
   ERR_VFIO_IN_USE: 'somebody else, or this process, holds the device or its group',
   ERR_VFIO_NOIOMMU: 'the group has no IOMMU protection and was not asked for by name',
-  ERR_VFIO_NOT_A_DEVICE: 'the descriptor is not a VFIO device',
+  ERR_VFIO_NOT_A_DEVICE: 'the descriptor is not what it was said to be, for example no VFIO device',
+  ERR_VFIO_NOT_HANDED_OVER: 'nobody handed over what was asked for, or the other side refused it',
+  ERR_VFIO_SOCKET_PLACE: 'no safe place for a socket that devices are handed over',
   ERR_VFIO_NO_SUCH_REGION: 'the device has no such region, or not at that offset',
   ERR_VFIO_REGION_FORBIDDEN: 'the device is in a state in which this region must not be touched',
   ERR_VFIO_MAPPED: 'a mapping of the device is open that this call would make deadly to touch',
@@ -40,9 +42,10 @@ export const errorCodes = {
   ERR_VFIO_MIGRATION: 'a migration failed for a reason that has no code of its own',
   ERR_VFIO_BUSY: 'another operation of this kind is in progress on the handle',
   ERR_VFIO_SESSION_ENDED: 'the save or load session is over',
-  ERR_VFIO_PEER_LOST: 'the process that serves the device has gone, or the connection to it was given up',
+  ERR_VFIO_PEER_LOST:
+    'the process at the other end of a socket has gone, or the connection to it was given up',
   ERR_VFIO_PEER_TIMEOUT:
-    'the process that serves the device did not answer in time; the connection was given up',
+    'the process at the other end of a socket did not answer in time; the connection was given up',
   ERR_VFIO_CLOSED: 'the handle is closed',
 } as const
 

@@ -38,3 +38,19 @@ export function unwrap<T>(outcome: Outcome<T>, device?: string): T {
   if (isFailure(outcome)) throw errorFrom(outcome, device)
   return outcome
 }
+
+/** The same for the adoption of a descriptor, where a wrong kind has a code of its own. `what` names the descriptor. */
+export function unwrapAdoption<T>(outcome: Outcome<T>, what: string): T {
+  if (!isFailure(outcome)) return outcome
+  const cause = errorFrom(outcome, what)
+  if (outcome.reason === 'invalid-argument') {
+    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${what}: ${outcome.detail}`, { device: what, cause })
+  }
+  if (cause.code === 'EBADF') {
+    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${what} is not open in this process`, {
+      device: what,
+      cause,
+    })
+  }
+  throw cause
+}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { DeviceSession } from '../device/device-session.js'
 import { type Recovery, type RecoveryPolicy, throwIfAborted, VfioError } from '../errors/index.js'
 import { Load } from './load.js'
 import type { LoadOptions, LoadSession } from './load-session.js'
@@ -41,6 +42,19 @@ export class DeviceMigration implements Migration {
 
   reservedBits(): Promise<number> {
     return this.#protocol.reservedBits()
+  }
+
+  get session(): DeviceSession | undefined {
+    return this.#protocol.session
+  }
+
+  async adoptSession(session: DeviceSession): Promise<void> {
+    const release = this.#slot.take('adoption of a session')
+    try {
+      await this.#protocol.adoptSession(session)
+    } finally {
+      release()
+    }
   }
 
   stopCopySize(): Promise<bigint | undefined> {

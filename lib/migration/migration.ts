@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { DeviceSession } from '../device/device-session.js'
 import type { LoadOptions, LoadSession } from './load-session.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 import type { MigrationState, TargetState } from './state.js'
@@ -53,6 +54,14 @@ export interface Migration {
    * @throws {VfioError} `ERR_VFIO_NO_ROUTE`: a save is in progress on the device, or somebody left it in `resuming`: reset it first
    */
   load(options?: LoadOptions): Promise<LoadSession>
+  /** v2: the session of the state the device is in, while no save or load has taken it; to hand it over with the device. */
+  readonly session: DeviceSession | undefined
+  /**
+   * v2: goes on with a session that another holder of the device began (`device.adoptSession`): the next {@link save} or
+   * {@link load} reads or writes it from where it stands, instead of beginning anew. The caller must know what became of the bytes before.
+   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED` on v1, which has no sessions
+   */
+  adoptSession(session: DeviceSession): Promise<void>
   /** `VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`: an estimate in bytes of what stop-copy will yield; `undefined` where it cannot be asked. */
   stopCopySize(): Promise<bigint | undefined>
 }

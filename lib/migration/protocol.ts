@@ -2,6 +2,7 @@
 // What the two protocols have in common, seen from the code that saves, loads and undoes.
 import type { DataSink } from '../device/data-sink.js'
 import type { DataSource } from '../device/data-source.js'
+import type { DeviceSession } from '../device/device-session.js'
 import type { LoadOptions } from './load-session.js'
 import type { MigrationCapabilities } from './migration.js'
 import type { PreCopySnapshot, SaveOptions } from './save-session.js'
@@ -55,6 +56,10 @@ export interface Protocol {
   canSaveHere(): boolean
   /** The same of a load, in `resuming`. */
   canLoadHere(): boolean
+  /** v2: the session of the group the device is in, while nobody has taken it. */
+  readonly session: DeviceSession | undefined
+  /** v2: takes the place of that session. */
+  adoptSession(session: DeviceSession): Promise<void>
   /** For the device in a saving state. */
   openSource(options: SaveOptions): SaveLane
   /** For the device in `resuming`. */

@@ -6,6 +6,7 @@
 #include "binding/address_space_handle.h"
 #include "binding/constants.h"
 #include "binding/container_handle.h"
+#include "binding/descriptor_handle.h"
 #include "binding/device_handle.h"
 #include "binding/dirty_bitmap_handle.h"
 #include "binding/dma_buffer_handle.h"
@@ -17,6 +18,7 @@
 #include "binding/ioas_handle.h"
 #include "binding/iommufd_handle.h"
 #include "binding/mapping_handle.h"
+#include "binding/message_socket_handle.h"
 #include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
@@ -44,6 +46,9 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<AddressSpaceHandle>(env);
   define<ContainerHandle>(env);
   define<GroupHandle>(env);
+  define<DescriptorHandle>(env);
+  define<MessageSocketHandle>(env);
+  define<MessageListenerHandle>(env);
   define<ServerHandle>(env);
   define<IommufdHandle>(env);
   define<IoasHandle>(env);
@@ -66,6 +71,14 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("openIommufd", Napi::Function::New(env, &openIommufd, "openIommufd"));
   exports.Set("adoptIommufd", Napi::Function::New(env, &adoptIommufd, "adoptIommufd"));
   exports.Set("adoptDevice", Napi::Function::New(env, &adoptDevice, "adoptDevice"));
+  exports.Set("adoptContainer", Napi::Function::New(env, &adoptContainer, "adoptContainer"));
+  exports.Set("adoptGroup", Napi::Function::New(env, &adoptGroup, "adoptGroup"));
+  exports.Set("identifyDescriptor", Napi::Function::New(env, &identifyDescriptor, "identifyDescriptor"));
+  exports.Set("duplicateDescriptor", Napi::Function::New(env, &duplicateDescriptor, "duplicateDescriptor"));
+  exports.Set("takeFromProcess", Napi::Function::New(env, &takeFromProcess, "takeFromProcess"));
+  exports.Set("connectSocket", Napi::Function::New(env, &connectSocket, "connectSocket"));
+  exports.Set("socketOver", Napi::Function::New(env, &socketOver, "socketOver"));
+  exports.Set("listenAt", Napi::Function::New(env, &listenAt, "listenAt"));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;

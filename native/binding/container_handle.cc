@@ -3,6 +3,7 @@
 
 #include "binding/address_space_handle.h"
 #include "binding/arguments.h"
+#include "core/kernel/adopt.h"
 #include "core/kernel/type1.h"
 
 namespace vfm::binding {
@@ -94,6 +95,19 @@ Napi::Value openContainer(const Napi::CallbackInfo& info) {
   return Runtime::of(info.Env())
       .run<std::shared_ptr<kernel::Container>>(
           info.Env(), lane, [] { return kernel::Container::open(kernel::Sys::real()); },
+          [](Napi::Env env, std::shared_ptr<kernel::Container> container) -> Napi::Value {
+            return make<ContainerHandle>(env, {std::move(container)});
+          });
+}
+
+Napi::Value adoptContainer(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.integer(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  Lane lane("vfm:open");
+  return Runtime::of(info.Env())
+      .run<std::shared_ptr<kernel::Container>>(
+          info.Env(), lane, [fd] { return kernel::adoptContainer(kernel::Sys::real(), fd); },
           [](Napi::Env env, std::shared_ptr<kernel::Container> container) -> Napi::Value {
             return make<ContainerHandle>(env, {std::move(container)});
           });

@@ -39,4 +39,7 @@ class ContainerHandle : public Napi::ObjectWrap<ContainerHandle> {
 // openContainer(): a promise of the handle.
 Napi::Value openContainer(const Napi::CallbackInfo& info);
 
+// adoptContainer(fd): a promise of the handle, over a duplicate.
+Napi::Value adoptContainer(const Napi::CallbackInfo& info);
+
 }  // namespace vfm::binding

@@ -21,6 +21,7 @@ namespace vfm::binding {
 Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
   return DefineClass(env, kName,
                      {InstanceAccessor<&DeviceHandle::descriptor>("descriptor"),
+                      InstanceAccessor<&DeviceHandle::companions>("companions"),
                       InstanceMethod<&DeviceHandle::deviceInfo>("info"),
                       InstanceMethod<&DeviceHandle::regionInfo>("regionInfo"),
                       InstanceMethod<&DeviceHandle::irqInfo>("irqInfo"),
@@ -38,6 +39,7 @@ Napi::Function DeviceHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&DeviceHandle::migrationState>("migrationState"),
                       InstanceMethod<&DeviceHandle::setMigrationState>("setMigrationState"),
                       InstanceMethod<&DeviceHandle::migrationDataSize>("migrationDataSize"),
+                      InstanceMethod<&DeviceHandle::adoptSession>("adoptSession"),
                       InstanceMethod<&DeviceHandle::startDmaLog>("startDmaLog"),
                       InstanceMethod<&DeviceHandle::reportDmaLog>("reportDmaLog"),
                       InstanceMethod<&DeviceHandle::stopDmaLog>("stopDmaLog"),
@@ -61,6 +63,20 @@ DeviceHandle::DeviceHandle(const Napi::CallbackInfo& info)
 
 Napi::Value DeviceHandle::descriptor(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), device_ ? device_->descriptor() : -1);
+}
+
+Napi::Value DeviceHandle::companions(const Napi::CallbackInfo& info) {
+  Napi::Array found = Napi::Array::New(info.Env());
+  if (!device_) return found;
+  for (const Companion& companion : device_->companions()) {
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("kind", companion.kind == Companion::Kind::kGroup       ? "group"
+                       : companion.kind == Companion::Kind::kContainer ? "container"
+                                                                       : "iommufd");
+    object.Set("descriptor", companion.descriptor);
+    found.Set(found.Length(), object);
+  }
+  return found;
 }
 
 Napi::Value DeviceHandle::deviceInfo(const Napi::CallbackInfo& info) {
@@ -280,6 +296,22 @@ Napi::Value DeviceHandle::migrationDataSize(const Napi::CallbackInfo& info) {
       info.Env(), control_, "VFIO_DEVICE_FEATURE GET MIG_DATA_SIZE",
       [](Device& device) { return device.migrationDataSize(); },
       [](Napi::Env env, uint64_t size) -> Napi::Value { return Napi::BigInt::New(env, size); });
+}
+
+Napi::Value DeviceHandle::adoptSession(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.integer(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  return call<std::shared_ptr<Session>>(
+      info.Env(), access_, "adoption of a session",
+      [fd](Device& device) -> Result<std::shared_ptr<Session>> {
+        auto session = device.adoptSession(fd);
+        if (!session) return std::move(session).failure();
+        return std::shared_ptr<Session>(std::move(*session));
+      },
+      [](Napi::Env env, std::shared_ptr<Session> session) -> Napi::Value {
+        return make<SessionHandle>(env, {std::move(session)});
+      });
 }
 
 Napi::Value DeviceHandle::feature(const Napi::CallbackInfo& info) {

@@ -21,6 +21,7 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
 
  private:
   Napi::Value descriptor(const Napi::CallbackInfo& info);
+  Napi::Value companions(const Napi::CallbackInfo& info);
   Napi::Value deviceInfo(const Napi::CallbackInfo& info);
   Napi::Value regionInfo(const Napi::CallbackInfo& info);
   Napi::Value irqInfo(const Napi::CallbackInfo& info);
@@ -38,6 +39,7 @@ class DeviceHandle : public Napi::ObjectWrap<DeviceHandle> {
   Napi::Value migrationState(const Napi::CallbackInfo& info);
   Napi::Value setMigrationState(const Napi::CallbackInfo& info);
   Napi::Value migrationDataSize(const Napi::CallbackInfo& info);
+  Napi::Value adoptSession(const Napi::CallbackInfo& info);
   Napi::Value feature(const Napi::CallbackInfo& info);
   Napi::Value startDmaLog(const Napi::CallbackInfo& info);
   Napi::Value reportDmaLog(const Napi::CallbackInfo& info);

@@ -35,6 +35,19 @@ std::shared_ptr<kernel::Container> containerOf(Napi::Env env, Napi::Value value)
   return nullptr;
 }
 
+// The same of a group.
+std::shared_ptr<kernel::Group> groupOf(Napi::Env env, Napi::Value value) {
+  const Napi::Function type = Runtime::of(env).classOf(GroupHandle::kName).Value();
+  if (value.IsObject() && value.As<Napi::Object>().InstanceOf(type)) {
+    auto* handle = Napi::ObjectWrap<GroupHandle>::Unwrap(value.As<Napi::Object>());
+    if (handle != nullptr && handle->group()) return handle->group();
+  }
+  if (!env.IsExceptionPending()) {
+    Napi::TypeError::New(env, "an open group is needed").ThrowAsJavaScriptException();
+  }
+  return nullptr;
+}
+
 kernel::NoIommu noIommuOf(bool allowed) {
   return allowed ? kernel::NoIommu::kAllow : kernel::NoIommu::kRefuse;
 }
@@ -172,15 +185,45 @@ Napi::Value openGroup(const Napi::CallbackInfo& info) {
           });
 }
 
+Napi::Value adoptGroup(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const int fd = arguments.integer(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  std::shared_ptr<kernel::Container> container;
+  if (!info[1].IsNull()) {
+    container = containerOf(info.Env(), info[1]);
+    if (!container) return info.Env().Undefined();
+  }
+  Lane lane("vfm:open");
+  return Runtime::of(info.Env())
+      .run<std::shared_ptr<kernel::Group>>(
+          info.Env(), lane,
+          [fd, container = std::move(container)] {
+            return kernel::adoptGroup(kernel::Sys::real(), fd, container);
+          },
+          [](Napi::Env env, std::shared_ptr<kernel::Group> group) -> Napi::Value {
+            return make<GroupHandle>(env, {std::move(group)});
+          });
+}
+
 Napi::Value adoptDevice(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const int fd = arguments.integer(0);
   const auto adoption = arguments.flag(1) ? kernel::Adoption::kTakeOver : kernel::Adoption::kDuplicate;
   if (!arguments.ok()) return info.Env().Undefined();
+  std::shared_ptr<kernel::Group> group;
+  if (!info[2].IsNull()) {
+    group = groupOf(info.Env(), info[2]);
+    if (!group) return info.Env().Undefined();
+  }
   Lane lane("vfm:open");
   return Runtime::of(info.Env())
       .run<std::shared_ptr<kernel::KernelDevice>>(
-          info.Env(), lane, [=] { return kernel::adoptDevice(kernel::Sys::real(), fd, adoption); }, deviceOf);
+          info.Env(), lane,
+          [fd, adoption, group = std::move(group)] {
+            return kernel::adoptDevice(kernel::Sys::real(), fd, adoption, group);
+          },
+          deviceOf);
 }
 
 }  // namespace vfm::binding

@@ -17,6 +17,9 @@ class GroupHandle : public Napi::ObjectWrap<GroupHandle> {
   explicit GroupHandle(const Napi::CallbackInfo& info);
   ~GroupHandle() override { dropOn(lane_, std::move(group_)); }
 
+  // Null once closed.
+  const std::shared_ptr<kernel::Group>& group() const { return group_; }
+
  private:
   Napi::Value descriptor(const Napi::CallbackInfo& info);
   Napi::Value status(const Napi::CallbackInfo& info);
@@ -38,7 +41,10 @@ class GroupHandle : public Napi::ObjectWrap<GroupHandle> {
 // openGroup(number, noIommuNode, allowNoIommu): a promise of the handle.
 Napi::Value openGroup(const Napi::CallbackInfo& info);
 
-// adoptDevice(fd, takeOver): a promise of a device handle.
+// adoptGroup(fd, container or null): a promise of the handle, over a duplicate.
+Napi::Value adoptGroup(const Napi::CallbackInfo& info);
+
+// adoptDevice(fd, takeOver, group or null): a promise of a device handle.
 Napi::Value adoptDevice(const Napi::CallbackInfo& info);
 
 }  // namespace vfm::binding

@@ -22,7 +22,8 @@ size_t bounded(size_t bufferSize) {
 Napi::Function SessionHandle::classDefinition(Napi::Env env) {
   return DefineClass(
       env, kName,
-      {InstanceMethod<&SessionHandle::precopyInfo>("precopyInfo"),
+      {InstanceAccessor<&SessionHandle::descriptor>("descriptor"),
+       InstanceMethod<&SessionHandle::precopyInfo>("precopyInfo"),
        InstanceMethod<&SessionHandle::source>("source"), InstanceMethod<&SessionHandle::sink>("sink"),
        InstanceMethod<&SessionHandle::close>("close")});
 }
@@ -30,6 +31,10 @@ Napi::Function SessionHandle::classDefinition(Napi::Env env) {
 SessionHandle::SessionHandle(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<SessionHandle>(info), lane_("vfm:session") {
   session_ = takeInit<Init>(info).session;
+}
+
+Napi::Value SessionHandle::descriptor(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), session_ ? session_->descriptor() : -1);
 }
 
 Napi::Value SessionHandle::precopyInfo(const Napi::CallbackInfo& info) {

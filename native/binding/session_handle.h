@@ -18,6 +18,7 @@ class SessionHandle : public Napi::ObjectWrap<SessionHandle> {
   ~SessionHandle() override { dropOn(lane_, std::move(session_)); }
 
  private:
+  Napi::Value descriptor(const Napi::CallbackInfo& info);
   Napi::Value precopyInfo(const Napi::CallbackInfo& info);
   Napi::Value source(const Napi::CallbackInfo& info);
   Napi::Value sink(const Napi::CallbackInfo& info);

@@ -16,6 +16,7 @@ const commands = [
   'load',
   'verify',
   'serve',
+  'hold',
   'demo',
 ]
 

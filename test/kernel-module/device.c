@@ -58,6 +58,7 @@ static void reset(struct vfm_device *device)
 	else
 		vfm_v2_reset(device);
 	vfm_memory_clear(&device->memory);
+	vfm_irqs_lower_line(&device->irqs);
 	device->registers.scratch = 0;
 	device->registers.control = 0;
 	device->registers.steps = 0;
@@ -72,6 +73,7 @@ static void reset_to_new(struct vfm_device *device)
 	memset(&device->registers, 0, sizeof(device->registers));
 	memset(device->config, 0, sizeof(device->config));
 	vfm_config_init(device);
+	vfm_irqs_command_changed(device);
 	if (device->settings.seed)
 		vfm_memory_fill(&device->memory, device->settings.seed);
 }
@@ -105,6 +107,7 @@ static int init(struct vfio_device *vdev)
 	vfm_faults_init(&device->faults);
 	init_waitqueue_head(&device->reset_wait);
 	xa_init(&device->dma_log.pages);
+	vfm_irqs_init(&device->irqs);
 	reset_to_new(device);
 	return 0;
 }
@@ -117,6 +120,7 @@ static void release(struct vfio_device *vdev)
 	vfm_faults_clear(&device->faults);
 	vfm_memory_free(&device->memory);
 	vfm_v1_layout_free(device);
+	mutex_destroy(&device->irqs.request);
 	mutex_destroy(&device->faults.lock);
 	mutex_destroy(&device->lock);
 }
@@ -136,6 +140,7 @@ static void close_device(struct vfio_device *vdev)
 {
 	struct vfm_device *device = to_vfm_device(vdev);
 
+	vfm_irqs_release(&device->irqs);
 	mutex_lock(&device->lock);
 	vfm_dma_log_end(device);
 	vfm_session_end(device);
@@ -181,6 +186,7 @@ static ssize_t access(struct vfm_device *device, u32 index, u64 offset, char __u
 		if (copy_from_user(bytes, buf, count))
 			return -EFAULT;
 		ret = vfm_config_write(device, offset, bytes, count);
+		vfm_irqs_command_changed(device);
 		return ret ? ret : count;
 	}
 
@@ -325,19 +331,26 @@ static long get_region_info(struct vfm_device *device, void __user *arg)
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
 
-/* No interrupts: every index is there, with none in it. */
 static long get_irq_info(void __user *arg)
 {
 	const unsigned long minsz = offsetofend(struct vfio_irq_info, count);
 	struct vfio_irq_info info = {};
+	int ret;
 
 	if (copy_from_user(&info, arg, minsz))
 		return -EFAULT;
-	if (info.argsz < minsz || info.index >= VFIO_PCI_NUM_IRQS)
+	if (info.argsz < minsz)
 		return -EINVAL;
-	info.flags = 0;
-	info.count = 0;
+	ret = vfm_irqs_describe(&info);
+	if (ret)
+		return ret;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
+}
+
+/* Somebody wants the device back, and waits for it to be closed. */
+static void request(struct vfio_device *vdev, unsigned int count)
+{
+	vfm_irqs_raise(to_vfm_device(vdev), VFIO_PCI_REQ_IRQ_INDEX, 0);
 }
 
 static long reset_by_user(struct vfm_device *device)
@@ -368,7 +381,7 @@ static long ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
 	case VFIO_DEVICE_GET_IRQ_INFO:
 		return get_irq_info((void __user *)arg);
 	case VFIO_DEVICE_SET_IRQS:
-		return -EINVAL;
+		return vfm_irqs_set(device, (void __user *)arg);
 	case VFIO_DEVICE_RESET:
 		return reset_by_user(device);
 	}
@@ -385,6 +398,7 @@ const struct vfio_device_ops vfm_device_ops = {
 	.write = write,
 	.mmap = mmap,
 	.ioctl = ioctl,
+	.request = request,
 	.dma_unmap = dma_unmap,
 	.bind_iommufd = vfio_iommufd_emulated_bind,
 	.unbind_iommufd = vfio_iommufd_emulated_unbind,

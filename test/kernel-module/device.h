@@ -9,6 +9,7 @@
 #include <linux/xarray.h>
 
 #include "faults.h"
+#include "interrupts.h"
 #include "memory.h"
 #include "migration_v1.h"
 
@@ -109,6 +110,7 @@ struct vfm_device {
 	struct vfm_memory memory;
 	struct vfm_workload workload;
 	struct vfm_dma_log dma_log;
+	struct vfm_irqs irqs; /* with locks of its own */
 
 	/* v2 */
 	enum vfio_device_mig_state state;

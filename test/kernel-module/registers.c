@@ -23,6 +23,9 @@ enum {
 	REG_DMA_STATUS = 0x34,
 	REG_DMA_IOVA = 0x38,
 	REG_DMA_LENGTH = 0x40,
+	REG_IRQ_RAISE = 0x48,
+	REG_IRQ_STATUS = 0x4c,
+	REG_IRQ_ACKNOWLEDGE = 0x50,
 };
 
 enum {
@@ -45,7 +48,8 @@ static const struct {
 	{ REG_COMMAND, 4, false, true, "command" },	  { REG_DIRTY_RATE, 8, true, true, "dirty_rate" },
 	{ REG_STEPS, 8, true, false, "steps" },		  { REG_RUN_COUNT, 4, true, false, "run_count" },
 	{ REG_DMA_STATUS, 4, true, false, "dma_status" }, { REG_DMA_IOVA, 8, true, true, "dma_iova" },
-	{ REG_DMA_LENGTH, 8, true, true, "dma_length" },
+	{ REG_DMA_LENGTH, 8, true, true, "dma_length" },  { REG_IRQ_RAISE, 4, false, true, "irq_raise" },
+	{ REG_IRQ_STATUS, 4, true, false, "irq_status" }, { REG_IRQ_ACKNOWLEDGE, 4, false, true, "irq_acknowledge" },
 };
 
 void vfm_registers_to_image(const struct vfm_registers *registers, struct vfm_registers_image *image)
@@ -111,6 +115,8 @@ static u64 value_of(const struct vfm_device *device, u64 offset)
 		return registers->dma_iova;
 	case REG_DMA_LENGTH:
 		return registers->dma_length;
+	case REG_IRQ_STATUS:
+		return vfm_irqs_line_up(&device->irqs);
 	}
 	return 0;
 }
@@ -172,6 +178,12 @@ int vfm_registers_write(struct vfm_device *device, u64 offset, const void *from,
 	case REG_DIRTY_RATE:
 		registers->dirty_rate = value;
 		vfm_workload_restart(device);
+		break;
+	case REG_IRQ_RAISE:
+		return vfm_irqs_raise(device, value >> 16, value & 0xffff);
+	case REG_IRQ_ACKNOWLEDGE:
+		if (value & 1)
+			vfm_irqs_lower_line(&device->irqs);
 		break;
 	case REG_DMA_IOVA:
 		registers->dma_iova = value;

@@ -127,6 +127,8 @@ static ssize_t load_write(struct file *file, const char __user *from, size_t len
 		/* Where it stopped is not known, so nothing can be added any more. */
 		if (ret < 0)
 			session->broken = true;
+		else
+			file->f_pos += ret;
 	}
 	mutex_unlock(&device->lock);
 	return ret;

@@ -157,6 +157,9 @@ static ssize_t save_read(struct file *file, char __user *to, size_t length, loff
 		if (!ret && device->state != VFIO_DEVICE_STATE_STOP_COPY && !device->settings.drained_is_zero)
 			ret = -ENOMSG;
 	}
+	/* Where fdinfo shows it, as every driver of 6.12 has it. */
+	if (ret > 0)
+		file->f_pos += ret;
 	mutex_unlock(&device->lock);
 	return ret;
 }

@@ -4,10 +4,10 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { bindDevice, diagnose, findDevice, listDevices } from '../../lib/host/index.js'
 import { openDevice } from '../../lib/index.js'
-import { functionsOf } from '../kernel/support/pci.js'
+import { functionsLike } from '../kernel/support/pci-function.js'
 import { jsonOf, run } from '../support/command.js'
 
-const [edu = ''] = functionsOf('0x1234', '0x11e8')
+const [edu = ''] = functionsLike('0x1234', '0x11e8')
 const [mtty = ''] = (process.env.VFIO_TEST_MTTY ?? '').split(',')
 
 it('is booted without an IOMMU', () => {

@@ -7,11 +7,11 @@ import { bindDevice, diagnose, type Finding, findDevice, unbindDevice } from '..
 import { openDevice } from '../../lib/index.js'
 import { run } from '../support/command.js'
 import { requires } from '../support/requirement.js'
-import { functionsOf } from './support/pci.js'
+import { functionsLike } from './support/pci-function.js'
 
-const [edu = ''] = functionsOf('0x1234', '0x11e8')
-const [nvme = ''] = functionsOf('0x1b36', '0x0010')
-const [ahci = ''] = functionsOf('0x8086', '0x2922')
+const [edu = ''] = functionsLike('0x1234', '0x11e8')
+const [nvme = ''] = functionsLike('0x1b36', '0x0010')
+const [ahci = ''] = functionsLike('0x8086', '0x2922')
 const [mtty = ''] = (process.env.VFIO_TEST_MTTY ?? '').split(',')
 
 /** What the doctor finds about a device, problems only. */

@@ -21,11 +21,11 @@ import { openDevice } from '../../lib/index.js'
 import { jsonOf, run } from '../support/command.js'
 import { requires } from '../support/requirement.js'
 import { hasTestModule } from './support/mdev.js'
-import { functionsOf } from './support/pci.js'
+import { functionsLike } from './support/pci-function.js'
 
-const [edu = ''] = functionsOf('0x1234', '0x11e8')
-const [nvme = ''] = functionsOf('0x1b36', '0x0010')
-const [ahci = ''] = functionsOf('0x8086', '0x2922')
+const [edu = ''] = functionsLike('0x1234', '0x11e8')
+const [nvme = ''] = functionsLike('0x1b36', '0x0010')
+const [ahci = ''] = functionsLike('0x8086', '0x2922')
 const driverOf = async (address: string): Promise<string | undefined> => (await findDevice(address))?.driver
 
 requires(
@@ -116,11 +116,22 @@ requires(
     expect((await findDevice(nvme))?.pci?.virtualFunctions).toEqual([])
   })
 
-  it('is bound and given back by the command', async () => {
+  it('is bound, probed and given back by the command', async () => {
     expect(jsonOf(await run(['bind', nvme, '--json']))).toMatchObject({
       ok: true,
       before: 'nvme',
       after: 'vfio-pci',
+    })
+    expect(jsonOf(await run(['inspect', nvme, '--probe', '--json']))).toMatchObject({
+      ok: true,
+      driver: 'vfio-pci',
+      probe: {
+        regions: expect.arrayContaining([expect.objectContaining({ name: 'config' })]),
+        irqs: expect.arrayContaining([expect.objectContaining({ name: 'msi-x' })]),
+        features: expect.any(Array),
+        capabilities: expect.arrayContaining([expect.objectContaining({ name: 'msi-x', extended: false })]),
+        migration: { migratable: false },
+      },
     })
     expect(jsonOf(await run(['unbind', nvme, '--give-back', '--json']))).toMatchObject({
       ok: true,

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 // Devices of the kernel served over vfio-user, and migrated from and to the kernel through that.
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { bindDevice, unbindDevice } from '../../lib/host/index.js'
 import { type ClientEvent, type MigratableDevice, migrate, openDevice, serve } from '../../lib/index.js'
 import { RawVfioUser } from '../support/raw-vfio-user.js'
 import { requires } from '../support/requirement.js'
 import { TestDevice } from '../support/test-device.js'
 import { createTestDevice, hasTestModule, removeDevice } from './support/mdev.js'
+import { functionsLike } from './support/pci-function.js'
 
 const mtty = (process.env.VFIO_TEST_MTTY ?? '').split(',').filter((uuid) => uuid !== '')
 
@@ -134,5 +139,35 @@ requires(
       expect(await after.scratch()).toBe(0xc0ffee)
       expect(await after.steps()).toBe(1n)
     })
+  })
+})
+
+const [edu = ''] = functionsLike('0x1234', '0x11e8')
+requires(
+  'a PCI function that makes DMA under an IOMMU',
+  edu !== '',
+  'run it in the test machine: npm run test:kernel',
+).describe('edu, served', () => {
+  beforeEach(async () => {
+    await bindDevice(edu)
+  })
+  afterEach(async () => {
+    for (const one of open.splice(0).reverse()) await one[Symbol.asyncDispose]()
+    await unbindDevice(edu, { giveBack: true })
+  })
+
+  // Its client is another's: Python, with a memfd and an eventfd of its own.
+  it('reaches the memory of each client in turn, and signals its eventfd', async () => {
+    const device = await opened(edu)
+    const events: ClientEvent[] = []
+    const socket = join(folder, 'edu.sock')
+    const server = await serve(device, socket, { passThrough: true, onClient: (event) => events.push(event) })
+    const script = fileURLToPath(new URL('support/vfio_user_client.py', import.meta.url))
+    const { stdout } = await promisify(execFile)('python3', [script, socket])
+    const seen = { identity: 0x11e81234, arrived: true, untouched: true, interrupts: 1 }
+    expect(JSON.parse(stdout)).toEqual([seen, seen])
+    await server.close()
+    expect(events.map(({ kind }) => kind)).toEqual(['connected', 'disconnected', 'connected', 'disconnected'])
+    expect(events[3]).toMatchObject({ detail: '', device: { found: undefined, trouble: undefined } })
   })
 })

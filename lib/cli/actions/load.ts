@@ -2,7 +2,7 @@
 import { loadFromStream, openDevice, openImage } from '../../index.js'
 import type { CommandContext } from '../command-run.js'
 import type { LoadCommandOptions } from '../commands/load.js'
-import { carryOut, checkEnding, endingText, plannedEnding } from '../ending.js'
+import { carryOut, checkEnding, checkReceiver, deposit, endingText, plannedEnding } from '../ending.js'
 import { readKeyFile } from '../key-file.js'
 import { loadReport } from '../load-report.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
@@ -17,6 +17,7 @@ export async function load(
 ): Promise<number> {
   const { signal, progress } = context
   const ending = plannedEnding(options, programArguments)
+  await checkReceiver(options)
   const region = options.digest === undefined ? undefined : regionIndex(options.digest)
   const token = await vfTokenOption(options.vfTokenFile, spec)
   const key = options.keyFile === undefined ? undefined : await readKeyFile(options.keyFile)
@@ -33,12 +34,19 @@ export async function load(
         onProgress: (sample) => progress.update({ ...sample, total }),
       })
       const digest = region === undefined ? undefined : await regionDigest(device, region, signal)
+      const heldAs = await deposit(device, options)
       context.report(
         loadReport(
           loaded,
-          { device: spec, state: loaded.state, ...(digest === undefined ? {} : { digest }), ending },
+          {
+            device: spec,
+            state: loaded.state,
+            ...(digest === undefined ? {} : { digest }),
+            ending,
+            ...(heldAs === undefined ? {} : { heldAs }),
+          },
           { path: options.input, authenticated: key !== undefined },
-          endingText(ending, device),
+          endingText(ending, device, heldAs),
         ),
       )
     })

@@ -2,7 +2,7 @@
 import { type MigratableDevice, migrate, openDevice } from '../../index.js'
 import type { CommandContext } from '../command-run.js'
 import type { MigrateCommandOptions } from '../commands/migrate.js'
-import { carryOut, checkEnding, endingText, plannedEnding } from '../ending.js'
+import { carryOut, checkEnding, checkReceiver, deposit, endingText, plannedEnding } from '../ending.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
 import { migrationReport } from '../report.js'
 import { vfTokenOption } from '../vf-token.js'
@@ -16,6 +16,7 @@ export async function migrateDevices(
 ): Promise<number> {
   const { signal, progress } = context
   const ending = plannedEnding(options, programArguments)
+  await checkReceiver(options)
   const region = options.digest === undefined ? undefined : regionIndex(options.digest)
   const digestOf = async (device: MigratableDevice): Promise<{ digest?: string }> =>
     region === undefined ? {} : { digest: await regionDigest(device, region, signal) }
@@ -35,12 +36,13 @@ export async function migrateDevices(
       onProgress: (sample) => progress.update(sample),
     })
     const after = await digestOf(destination)
+    const heldAs = await deposit(destination, options)
     context.report(
       migrationReport(
         moved,
         { ...moved.source, ...before },
-        { ...moved.destination, ...after, ending },
-        endingText(ending, destination),
+        { ...moved.destination, ...after, ending, ...(heldAs === undefined ? {} : { heldAs }) },
+        endingText(ending, destination, heldAs),
       ),
     )
   })

@@ -36,7 +36,8 @@ interface MigrationFacts {
 
 /** Opens the device, asks it everything that changes nothing, and closes it. */
 export async function probe(spec: string, vfTokenFile?: string): Promise<CommandReport> {
-  await using device = await openDevice(spec, await vfTokenOption(vfTokenFile, spec))
+  const keepState = /^(?:fd|listen|pid|held):/.test(spec)
+  await using device = await openDevice(spec, { keepState, ...(await vfTokenOption(vfTokenFile, spec)) })
   const info = await device.info()
   const regions = (await device.regions()).map((region): ProbedRegion & { type: unknown } => ({
     index: region.index,

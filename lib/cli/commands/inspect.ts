@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import type { HostDevice } from '../../host/index.js'
 import { type CommandReport, type CommonOptions, runCommand } from '../command-run.js'
-import { common, vfTokenFileOption } from '../options.js'
+import { common, deviceArgument, vfTokenFileOption } from '../options.js'
 
 interface InspectOptions extends CommonOptions {
   readonly probe?: boolean
@@ -19,7 +19,7 @@ export function inspectCommand(): Command {
         'Mind that opening has consequences: vfio-pci and its variants reset a device when it is first opened and when it is last\n' +
         'closed. Whatever a device held that nobody else has open is gone after a probe.',
     )
-    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
+    .argument('<device>', deviceArgument)
     .option('--probe', 'open the device, which resets it if nobody else has it open')
     .option('--sysfs <folder>', 'a copy of /sys from elsewhere')
   return common(vfTokenFileOption(command), [
@@ -53,6 +53,15 @@ async function hostReport(spec: string, sysfs: string | undefined): Promise<Comm
       text: facts([
         ['device', spec],
         ['kind', 'simulated: it is made when it is opened, and sysfs knows nothing of it'],
+      ]),
+    }
+  }
+  if (/^(?:fd|listen|pid|held):/.test(spec)) {
+    return {
+      json: { ok: true, device: spec, kind: 'handed-over' },
+      text: facts([
+        ['device', spec],
+        ['kind', 'opened by somebody else: --probe asks it, and leaves its state alone'],
       ]),
     }
   }

@@ -2,7 +2,15 @@
 import { Command, Option } from 'commander'
 import { type CommonOptions, runCommand } from '../command-run.js'
 import type { EndingOptions } from '../ending.js'
-import { common, dataPaths, digestOption, endingOptions, keyOption, vfTokenFileOption } from '../options.js'
+import {
+  common,
+  dataPaths,
+  deviceArgument,
+  digestOption,
+  endingOptions,
+  keyOption,
+  vfTokenFileOption,
+} from '../options.js'
 
 export interface LoadCommandOptions extends CommonOptions, EndingOptions {
   readonly input: string
@@ -20,7 +28,7 @@ export function loadCommand(): Command {
         'A device keeps its state only while somebody holds it open: say --hold to keep this process, or --exec to hand it on.\n' +
         'Loading a state is trusting its author: it is input to firmware. --key-file proves who wrote it.',
     )
-    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
+    .argument('<device>', deviceArgument)
     .requiredOption('-i, --input <file>', 'the saved device; - is stdin')
     .addOption(
       new Option('--data-path <path>', 'v1: how the data section is reached')

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { type CommonOptions, runCommand } from '../command-run.js'
 import type { EndingOptions } from '../ending.js'
-import { common, digestOption, endingOptions, saveOptions } from '../options.js'
+import { common, deviceArgument, digestOption, endingOptions, saveOptions } from '../options.js'
 
 export interface MigrateCommandOptions extends CommonOptions, EndingOptions {
   readonly digest?: string
@@ -23,7 +23,7 @@ export function migrateCommand(): Command {
         'and the message says where both are. The destination keeps the state only while somebody holds it open: --hold or --exec.\n' +
         'With --digest the source is read before it is stopped; what it dirties after that makes the two digests differ.',
     )
-    .argument('<source>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
+    .argument('<source>', deviceArgument)
     .argument('<destination>', 'a device of the same kind')
     .option('--source-vf-token-file <file>', 'the UUID that a virtual function of vfio-pci wants (mode 600)')
     .option(

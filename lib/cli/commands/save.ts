@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { Command } from 'commander'
 import { type CommonOptions, runCommand } from '../command-run.js'
-import { common, digestOption, keyOption, saveOptions, vfTokenFileOption } from '../options.js'
+import {
+  common,
+  deviceArgument,
+  digestOption,
+  keyOption,
+  saveOptions,
+  vfTokenFileOption,
+} from '../options.js'
 
 export interface SaveCommandOptions extends CommonOptions {
   readonly output: string
@@ -24,7 +31,7 @@ export function saveCommand(): Command {
         '.NAME.PID.tmp, and a failure removes it and takes the device back to where it was. It holds whatever the device holds,\n' +
         'secrets included, and is readable by its owner alone. The device ends in stop and is closed, which resets a real one.',
     )
-    .argument('<device>', 'PCI address, mdev UUID, /dev/vfio/devices/vfioN, vfio-user:PATH, or sim:...')
+    .argument('<device>', deviceArgument)
     .requiredOption('-o, --output <file>', 'where to; - is stdout, the report then goes to stderr')
     .option('--overwrite', 'replace the file if it exists')
     .option('--strong', 'add a SHA-256 to every frame')

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { binding } from '../../binding.js'
-import { unwrap } from '../../errors/index.js'
+import { unwrap, unwrapAdoption } from '../../errors/index.js'
 import type { NativeContainer } from '../../native-binding.js'
 import { AddressSpace, type AddressSpaceInfo } from '../address-space.js'
 import { openFailure } from './open-failure.js'
@@ -24,6 +24,14 @@ export class Container implements AsyncDisposable {
   static async open(): Promise<Container> {
     const opened = await binding().openContainer()
     return new Container(openFailure(opened, '/dev/vfio/vfio'))
+  }
+
+  /**
+   * A container that somebody else opened, over a duplicate of its descriptor. It is identified before it is asked anything.
+   * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` with what it is instead
+   */
+  static async adopt(fd: number): Promise<Container> {
+    return new Container(unwrapAdoption(await binding().adoptContainer(fd), `fd:${fd}`))
   }
 
   /** @internal */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { binding } from '../../binding.js'
-import { unwrap } from '../../errors/index.js'
+import { unwrap, unwrapAdoption } from '../../errors/index.js'
 import type { NativeDevice, NativeGroup, NativeGroupStatus } from '../../native-binding.js'
 import type { AddressSpace } from '../address-space.js'
 import type { Container } from './container.js'
@@ -21,11 +21,12 @@ export interface GroupOptions {
  * process, in any of its Workers, share one descriptor, and the devices keep it open after the handles are closed.
  */
 export class KernelGroup implements AsyncDisposable {
-  readonly #native: NativeGroup
+  /** @internal */
+  readonly native: NativeGroup
   readonly number: number
 
   private constructor(native: NativeGroup, number: number) {
-    this.#native = native
+    this.native = native
     this.number = number
   }
 
@@ -41,14 +42,27 @@ export class KernelGroup implements AsyncDisposable {
     return new KernelGroup(openFailure(opened, `IOMMU group ${number}`, device), number)
   }
 
+  /**
+   * A group that somebody else opened, over a duplicate of its descriptor; or the one that is open in this process already, which is the
+   * same to the kernel. It is identified before it is asked anything.
+   * @param options.container the container that its owner put it into, if that was handed over too: the kernel does not tell which it is
+   * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` with what it is instead
+   */
+  static async adopt(fd: number, options: { readonly container?: Container } = {}): Promise<KernelGroup> {
+    const what = `fd:${fd}`
+    const { name } = unwrapAdoption(await binding().identifyDescriptor(fd), what)
+    const native = unwrapAdoption(await binding().adoptGroup(fd, options.container?.native ?? null), what)
+    return new KernelGroup(native, Number(name.replace(/^noiommu-/, '')))
+  }
+
   /** Borrowed; -1 once closed. */
   get descriptor(): number {
-    return this.#native.descriptor
+    return this.native.descriptor
   }
 
   /** `VFIO_GROUP_GET_STATUS`. */
   async status(): Promise<GroupStatus> {
-    return unwrap(await this.#native.status())
+    return unwrap(await this.native.status())
   }
 
   /**
@@ -56,12 +70,12 @@ export class KernelGroup implements AsyncDisposable {
    * @throws {VfioSystemError} `EBUSY`: it is in another container; `EPERM`: the group is not viable
    */
   async setContainer(container: Container): Promise<void> {
-    unwrap(await this.#native.setContainer(container.native))
+    unwrap(await this.native.setContainer(container.native))
   }
 
   /** `VFIO_GROUP_UNSET_CONTAINER`. @throws {VfioSystemError} `EBUSY` while a device of the group is open */
   async unsetContainer(): Promise<void> {
-    unwrap(await this.#native.unsetContainer())
+    unwrap(await this.native.unsetContainer())
   }
 
   /** Puts the group into `container` (or that of an address space; default: the one it is in, else a new one) and sets the best IOMMU that has. */
@@ -69,7 +83,7 @@ export class KernelGroup implements AsyncDisposable {
     options: { readonly container?: Container | AddressSpace; readonly allowNoIommu?: boolean } = {},
   ): Promise<void> {
     openFailure(
-      await this.#native.prepare(options.container?.native ?? null, options.allowNoIommu ?? false),
+      await this.native.prepare(options.container?.native ?? null, options.allowNoIommu ?? false),
       `IOMMU group ${this.number}`,
     )
   }
@@ -80,12 +94,12 @@ export class KernelGroup implements AsyncDisposable {
    * @param name a PCI address or mdev UUID, for drivers with tokens followed by ` vf_token=UUID`
    */
   async device(name: string, spec: string): Promise<NativeDevice> {
-    return unwrap(await this.#native.device(name), spec)
+    return unwrap(await this.native.device(name), spec)
   }
 
   /** Lets go. The descriptor goes with the last handle and the last device. */
   async close(): Promise<void> {
-    await this.#native.close()
+    await this.native.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { readlink } from 'node:fs/promises'
 import { binding } from '../../binding.js'
-import { errorFrom, isFailure, VfioError } from '../../errors/index.js'
+import { unwrapAdoption, VfioError } from '../../errors/index.js'
 import type { NativeAddressSpace, NativeBoundDevice, NativeDevice, NativeIoas } from '../../native-binding.js'
 import type { AddressSpace } from '../address-space.js'
 import type { DeviceIdentity } from '../device.js'
@@ -111,25 +111,20 @@ async function openByNode(node: string, options: KernelOpenOptions): Promise<Nat
 
 /**
  * A device over a descriptor that its owner handed to this process: duplicated, the original stays open.
+ * @param group the device's own, where it was handed over too; the device holds it
  * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` with what it is instead, found out without asking it anything
  */
-export async function adoptKernelDevice(fd: number, spec: string): Promise<OpenedDevice> {
-  const adopted = await binding().adoptDevice(fd, false)
-  if (!isFailure(adopted)) {
-    // The name of a device from a group; a device's own node has a path.
-    const name = await readlink(`/proc/self/fd/${adopted.descriptor}`)
-    const path = name.startsWith('anon_inode:') ? 'group' : 'cdev'
-    return { native: adopted, identity: { spec, driver: undefined, path, holds: [] } }
-  }
-  const cause = errorFrom(adopted, spec)
-  if (adopted.reason === 'invalid-argument') {
-    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${spec}: ${adopted.detail}`, { device: spec, cause })
-  }
-  if (cause.code === 'EBADF') {
-    throw new VfioError('ERR_VFIO_NOT_A_DEVICE', `${spec} is not open in this process`, {
-      device: spec,
-      cause,
-    })
-  }
-  throw cause
+export async function adoptKernelDevice(
+  fd: number,
+  spec: string,
+  group: KernelGroup | null = null,
+): Promise<OpenedDevice> {
+  const native = unwrapAdoption(
+    await binding().adoptDevice(fd, false, group === null ? null : group.native),
+    spec,
+  )
+  // The name of a device from a group; a device's own node has a path.
+  const name = await readlink(`/proc/self/fd/${native.descriptor}`)
+  const path = name.startsWith('anon_inode:') ? 'group' : 'cdev'
+  return { native, identity: { spec, driver: undefined, path, holds: [] } }
 }

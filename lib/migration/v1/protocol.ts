@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Device } from '../../device/device.js'
 import type { Region, RegionInfo } from '../../device/region.js'
-import { throwIfAborted } from '../../errors/index.js'
+import { throwIfAborted, VfioError } from '../../errors/index.js'
 import type { LoadOptions } from '../load-session.js'
 import type { MigrationCapabilities } from '../migration.js'
 import type { LeadOptions, LoadLane, Protocol, SaveLane } from '../protocol.js'
@@ -100,6 +100,14 @@ export class V1Protocol implements Protocol {
       }),
       close: () => source.close(),
     }
+  }
+
+  readonly session = undefined
+
+  async adoptSession(): Promise<void> {
+    throw new VfioError('ERR_VFIO_UNSUPPORTED', `${this.device} speaks v1, which has no sessions`, {
+      device: this.device,
+    })
   }
 
   openSink(options: LoadOptions): LoadLane {

@@ -134,6 +134,15 @@ export class V2Protocol implements Protocol {
     return this.#session !== undefined
   }
 
+  get session(): DeviceSession | undefined {
+    return this.#session
+  }
+
+  async adoptSession(session: DeviceSession): Promise<void> {
+    await this.#drop()
+    this.#session = session
+  }
+
   openSource(options: SaveOptions): SaveLane {
     const session = this.#take()
     const source = session.source(options.bufferSize ?? DEFAULT_BUFFER)

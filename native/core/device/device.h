@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "core/base/result.h"
 #include "core/base/span.h"
@@ -26,6 +27,14 @@ struct StateChange {
   std::unique_ptr<Session> session;  // null inside the saving group and for states without data
 };
 
+// A descriptor besides the device's own. Whoever takes the device over can use the device without it, but
+// needs it to map memory for DMA or to open another device of the group.
+struct Companion {
+  enum class Kind : uint8_t { kGroup, kContainer, kIommufd };
+  Kind kind;
+  int descriptor;  // borrowed
+};
+
 // What another process needs to map a region itself.
 struct RegionDescriptor {
   UniqueFd fd;          // a duplicate
@@ -38,6 +47,9 @@ class Device {
 
   // The device's descriptor, to hand to another process; -1 for backends without one. Borrowed.
   virtual int descriptor() const = 0;
+
+  // Empty for backends without descriptors, and where somebody else keeps them.
+  virtual std::vector<Companion> companions() const { return {}; }
 
   virtual Result<DeviceInfo> info() = 0;
   virtual Result<RegionInfo> regionInfo(uint32_t index) = 0;
@@ -81,6 +93,10 @@ class Device {
   // truth.
   virtual Result<StateChange> setMigrationState(uint32_t state) = 0;
   virtual Result<uint64_t> migrationDataSize() = 0;
+  // The session that another holder of the device began, over a duplicate of its data descriptor.
+  virtual Result<std::unique_ptr<Session>> adoptSession(int /*fd*/) {
+    return lacks("adoption of a session").failure();
+  }
 
   // The device's own log of the pages it writes (DMA logging). `ranges` whole pages of `pageSize`, not
   // overlapping; answers the page size that the device uses instead.

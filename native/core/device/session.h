@@ -42,6 +42,8 @@ class Session {
   // From any thread: read and write return Reason::kCancelled from now on, a call in progress as soon as the
   // backend can.
   virtual void cancel() = 0;
+  // What carries the bytes, to hand to another process; -1 for backends without one. Borrowed.
+  virtual int descriptor() const { return -1; }
 };
 
 }  // namespace vfm

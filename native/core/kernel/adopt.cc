@@ -2,89 +2,74 @@
 #include "core/kernel/adopt.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
+#include <cstdlib>
 #include <string>
-#include <string_view>
+
+#include "core/kernel/group_registry.h"
+#include "uapi/container.h"
+#include "uapi/type1.h"
 
 namespace vfm::kernel {
 namespace {
 
-Result<std::string> readLink(Sys& sys, const std::string& path) {
-  char target[PATH_MAX];
-  const ssize_t length = sys.readlink(path.c_str(), target, sizeof(target));
-  if (length < 0) return Failure::system(static_cast<int>(-length), "readlink", path);
-  return std::string(target, static_cast<size_t>(length));
+std::string adoptionOf(int fd) { return "adoption of descriptor " + std::to_string(fd); }
+
+Result<Descriptor> duplicate(Sys& sys, int fd) {
+  const int copy = sys.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return Failure::system(-copy, "fcntl", adoptionOf(fd));
+  return Descriptor(sys, copy);
 }
 
-bool beginsWith(std::string_view text, std::string_view beginning) {
-  return text.substr(0, beginning.size()) == beginning;
+// What of the IOMMU of an adopted container can be found out. None: no group is in it, or the IOMMU is of a
+// kind that nobody here knows.
+std::optional<uint32_t> iommuOf(Sys& sys, int fd) {
+  uapi::VfioIommuType1Info info{};
+  info.argsz = sizeof(info);
+  const int got =
+      retryInterrupted([&] { return sys.ioctl(fd, uapi::kVfioIommuGetInfo, static_cast<void*>(&info)); });
+  if (got == -ENOTTY) return uapi::kVfioNoiommuIommu;
+  if (got < 0) return std::nullopt;
+  uapi::VfioIommuType1DirtyBitmap both{};
+  both.argsz = sizeof(both);
+  both.flags = uapi::kVfioIommuDirtyPagesFlagStart | uapi::kVfioIommuDirtyPagesFlagStop;
+  const int asked =
+      retryInterrupted([&] { return sys.ioctl(fd, uapi::kVfioIommuDirtyPages, static_cast<void*>(&both)); });
+  return asked == -EACCES ? uapi::kVfioType1Iommu : uapi::kVfioType1v2Iommu;
 }
 
-const char* describe(DescriptorKind kind) {
-  switch (kind) {
-    case DescriptorKind::kContainer:
-      return "a VFIO container";
-    case DescriptorKind::kGroup:
-      return "a VFIO group (a device descriptor is made from it)";
-    case DescriptorKind::kIommufd:
-      return "an iommufd";
-    default:
-      return "no VFIO device";
+// "12" or "noiommu-12", as sysfs names a group's node.
+std::optional<GroupName> parseGroupName(const std::string& name) {
+  constexpr char kPrefix[] = "noiommu-";
+  const bool noIommu = name.rfind(kPrefix, 0) == 0;
+  const std::string digits = noIommu ? name.substr(sizeof(kPrefix) - 1) : name;
+  if (digits.empty() || digits.size() > 9 || digits.find_first_not_of("0123456789") != std::string::npos) {
+    return std::nullopt;
   }
-}
-
-Result<DescriptorKind> classOfNode(Sys& sys, dev_t number) {
-  const std::string node =
-      "/sys/dev/char/" + std::to_string(major(number)) + ":" + std::to_string(minor(number));
-  auto subsystem = readLink(sys, node + "/subsystem");
-  if (!subsystem) return std::move(subsystem).failure();
-  const std::string name = subsystem->substr(subsystem->rfind('/') + 1);
-  if (name == "vfio-dev") return DescriptorKind::kDeviceNode;
-  if (name == "vfio") return DescriptorKind::kGroup;
-  if (name != "misc") return DescriptorKind::kOther;
-  auto device = readLink(sys, node);  // ".../devices/virtual/misc/vfio"
-  if (!device) return std::move(device).failure();
-  const std::string misc = device->substr(device->rfind('/') + 1);
-  if (misc == "vfio") return DescriptorKind::kContainer;
-  if (misc == "iommu") return DescriptorKind::kIommufd;
-  return DescriptorKind::kOther;
+  return GroupName{static_cast<uint32_t>(std::strtoul(digits.c_str(), nullptr, 10)), noIommu};
 }
 
 }  // namespace
 
-Result<DescriptorKind> identifyDescriptor(Sys& sys, int fd) {
-  struct stat status {};
-  const int stated = sys.fstat(fd, &status);
-  if (stated < 0) return Failure::system(-stated, "fstat", "descriptor " + std::to_string(fd));
-  if (S_ISCHR(status.st_mode)) return classOfNode(sys, status.st_rdev);
-  // The name of an anonymous inode cannot be forged by a file: those have a path, which begins with '/' (or
-  // with the name of the kind of socket or pipe).
-  auto name = readLink(sys, "/proc/self/fd/" + std::to_string(fd));
-  if (!name) return std::move(name).failure();
-  return beginsWith(*name, "anon_inode:[vfio-device]") ? DescriptorKind::kGroupDevice
-                                                       : DescriptorKind::kOther;
-}
-
-Result<std::shared_ptr<KernelDevice>> adoptDevice(Sys& sys, int fd, Adoption adoption) {
-  const std::string operation = "adoption of descriptor " + std::to_string(fd);
-  if (fd < 0) return Failure::because(Reason::kInvalidArgument, operation, "not a descriptor");
-  auto kind = identifyDescriptor(sys, fd);
-  if (!kind) return std::move(kind).failure();
-  if (*kind != DescriptorKind::kGroupDevice && *kind != DescriptorKind::kDeviceNode) {
-    return Failure::because(Reason::kInvalidArgument, operation, std::string("it is ") + describe(*kind));
+Result<std::shared_ptr<KernelDevice>> adoptDevice(Sys& sys, int fd, Adoption adoption,
+                                                  std::shared_ptr<Group> group) {
+  if (fd < 0) return Failure::because(Reason::kInvalidArgument, adoptionOf(fd), "not a descriptor");
+  auto identity = identifyDescriptor(sys, fd);
+  if (!identity) return std::move(identity).failure();
+  const DescriptorKind kind = identity->kind;
+  if (kind != DescriptorKind::kGroupDevice && kind != DescriptorKind::kDeviceNode) {
+    return Failure::because(Reason::kInvalidArgument, adoptionOf(fd),
+                            std::string("it is ") + describe(kind) + ", not a VFIO device");
   }
 
-  const int duplicate = sys.fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (duplicate < 0) return Failure::system(-duplicate, "fcntl", operation);
-  auto handle = std::make_shared<DeviceHandle>(sys, nullptr, Descriptor(sys, duplicate));
+  auto copy = duplicate(sys, fd);
+  if (!copy) return std::move(copy).failure();
+  auto handle = std::make_shared<DeviceHandle>(sys, std::move(group), std::move(copy).value());
   auto device = std::make_shared<KernelDevice>(std::move(handle));
   auto info = device->info();
   if (!info) {
     Failure failure = std::move(info).failure();
-    if (*kind == DescriptorKind::kDeviceNode && failure.error == EINVAL) {
+    if (kind == DescriptorKind::kDeviceNode && failure.error == EINVAL) {
       failure.detail = "the device node is not bound to an iommufd: its owner must do that first";
     }
     return failure;
@@ -93,6 +78,45 @@ Result<std::shared_ptr<KernelDevice>> adoptDevice(Sys& sys, int fd, Adoption ado
   // well.
   if (adoption == Adoption::kTakeOver) sys.close(fd);
   return device;
+}
+
+Result<std::shared_ptr<Container>> adoptContainer(Sys& sys, int fd) {
+  auto identity = requireKind(sys, fd, DescriptorKind::kContainer);
+  if (!identity) return std::move(identity).failure();
+  auto copy = duplicate(sys, fd);
+  if (!copy) return std::move(copy).failure();
+  return Container::over(sys, std::move(copy).value(), iommuOf(sys, fd));
+}
+
+Result<std::shared_ptr<Group>> adoptGroup(Sys& sys, int fd, std::shared_ptr<Container> container) {
+  auto identity = requireKind(sys, fd, DescriptorKind::kGroup);
+  if (!identity) return std::move(identity).failure();
+  const auto name = parseGroupName(identity->name);
+  if (!name) {
+    return Failure::because(Reason::kMalformed, adoptionOf(fd), "a group called " + identity->name);
+  }
+  auto group =
+      GroupRegistry::instance().findOrOpen(sys, name->path(), [&]() -> Result<std::unique_ptr<Group>> {
+        auto copy = duplicate(sys, fd);
+        if (!copy) return std::move(copy).failure();
+        return std::make_unique<Group>(sys, *name, std::move(copy).value());
+      });
+  if (!group) return group;
+  if (container) {
+    auto joined = (*group)->adoptContainer(std::move(container));
+    if (!joined) return std::move(joined).failure();
+  }
+  return group;
+}
+
+Result<Descriptor> takeFromProcess(Sys& sys, int pid, int fd) {
+  const std::string operation = "descriptor " + std::to_string(fd) + " of process " + std::to_string(pid);
+  const int opened = sys.pidfdOpen(pid);
+  if (opened < 0) return Failure::system(-opened, "pidfd_open", operation);
+  const Descriptor process(sys, opened);
+  const int taken = sys.pidfdGetfd(process.get(), fd);
+  if (taken < 0) return Failure::system(-taken, "pidfd_getfd", operation);
+  return Descriptor(sys, taken);
 }
 
 }  // namespace vfm::kernel

@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 
-#include "core/kernel/adopt.h"
+#include "core/kernel/descriptor_kind.h"
 #include "core/kernel/kernel_device.h"
 #include "uapi/cdev.h"
 
@@ -91,9 +91,9 @@ Result<std::shared_ptr<KernelDevice>> openCdev(const std::shared_ptr<Iommufd>& i
   if (fd < 0) return Failure::system(-fd, "open", path);
   Descriptor node(sys, fd);
   // Known before anything is asked of it: the request's number means something else elsewhere.
-  auto kind = identifyDescriptor(sys, fd);
-  if (!kind) return std::move(kind).failure();
-  if (*kind != DescriptorKind::kDeviceNode) {
+  auto identity = identifyDescriptor(sys, fd);
+  if (!identity) return std::move(identity).failure();
+  if (identity->kind != DescriptorKind::kDeviceNode) {
     return Failure::because(Reason::kInvalidArgument, kBind, path + " is no node of a VFIO device");
   }
   uapi::VfioDeviceBindIommufd command{};

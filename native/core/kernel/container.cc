@@ -19,9 +19,11 @@ Result<std::shared_ptr<Container>> Container::open(Sys& sys) {
   constexpr const char* kPath = "/dev/vfio/vfio";
   const int fd = retryInterrupted([&] { return sys.open(kPath, O_RDWR); });
   if (fd < 0) return Failure::system(-fd, "open", kPath);
-  Descriptor descriptor(sys, fd);
+  return over(sys, Descriptor(sys, fd), std::nullopt);
+}
 
-  auto container = std::make_shared<Container>(sys, std::move(descriptor));
+Result<std::shared_ptr<Container>> Container::over(Sys& sys, Descriptor fd, std::optional<uint32_t> iommu) {
+  auto container = std::make_shared<Container>(sys, std::move(fd));
   auto version = container->apiVersion();
   if (!version) return std::move(version).failure();
   if (*version != uapi::kVfioApiVersion) {
@@ -29,6 +31,7 @@ Result<std::shared_ptr<Container>> Container::open(Sys& sys) {
         Reason::kVersion, "VFIO_GET_API_VERSION",
         "expected " + std::to_string(uapi::kVfioApiVersion) + ", found " + std::to_string(*version));
   }
+  container->iommu_ = iommu;
   return container;
 }
 

@@ -24,6 +24,9 @@ class Container {
   // `sys` must outlive the container.
   static Result<std::shared_ptr<Container>> open(Sys& sys);
 
+  // Over a descriptor of /dev/vfio/vfio that somebody else opened, with the IOMMU that is set in it.
+  static Result<std::shared_ptr<Container>> over(Sys& sys, Descriptor fd, std::optional<uint32_t> iommu);
+
   Container(Sys& sys, Descriptor fd);
   ~Container();
   Container(const Container&) = delete;

@@ -89,6 +89,17 @@ Status Group::unsetContainerLocked() {
   return Status::success();
 }
 
+Status Group::adoptContainer(std::shared_ptr<Container> container) {
+  std::lock_guard lock(mutex_);
+  if (container_) return Status::success();
+  auto status = statusLocked();
+  if (!status) return std::move(status).failure();
+  if (!status->containerSet) return Status::success();
+  container_ = std::move(container);
+  container_->groupAttached();
+  return Status::success();
+}
+
 std::shared_ptr<Container> Group::container() const {
   std::lock_guard lock(mutex_);
   return container_;

@@ -48,6 +48,9 @@ class Group {
   // VFIO_GROUP_UNSET_CONTAINER. EBUSY while a device of the group is open, EINVAL when it is in none.
   Status unsetContainer();
   std::shared_ptr<Container> container() const;
+  // The container that a former owner of the group's descriptor put it into. Nothing is changed; a group that
+  // is in none, or whose container is known already, keeps what it has.
+  Status adoptContainer(std::shared_ptr<Container> container);
 
   // Ready for devices: in `container` (null: the one it is in, or a new one) and that with an IOMMU. What
   // failed half-way is undone.

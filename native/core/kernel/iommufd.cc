@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "core/kernel/adopt.h"
 #include "core/kernel/container.h"
+#include "core/kernel/descriptor_kind.h"
 #include "uapi/hw_info.h"
 #include "uapi/iommufd.h"
 
@@ -41,12 +41,8 @@ Result<std::shared_ptr<Iommufd>> Iommufd::open(Sys& sys) {
 
 Result<std::shared_ptr<Iommufd>> Iommufd::adopt(Sys& sys, int fd) {
   const std::string operation = "adoption of descriptor " + std::to_string(fd);
-  if (fd < 0) return Failure::because(Reason::kInvalidArgument, operation, "not a descriptor");
-  auto kind = identifyDescriptor(sys, fd);
-  if (!kind) return std::move(kind).failure();
-  if (*kind != DescriptorKind::kIommufd) {
-    return Failure::because(Reason::kInvalidArgument, operation, "it is no iommufd");
-  }
+  auto identity = requireKind(sys, fd, DescriptorKind::kIommufd);
+  if (!identity) return std::move(identity).failure();
   const int duplicate = sys.fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (duplicate < 0) return Failure::system(-duplicate, "fcntl", operation);
   return std::make_shared<Iommufd>(sys, Descriptor(sys, duplicate));

@@ -23,6 +23,20 @@ constexpr uint32_t kMostIndexes = 1 << 16;
 
 }  // namespace
 
+std::vector<Companion> KernelDevice::companions() const {
+  std::vector<Companion> companions;
+  if (const auto& group = handle_->group()) {
+    companions.push_back({Companion::Kind::kGroup, group->descriptor()});
+    if (auto container = group->container()) {
+      companions.push_back({Companion::Kind::kContainer, container->descriptor()});
+    }
+  }
+  if (const auto& binding = handle_->binding()) {
+    companions.push_back({Companion::Kind::kIommufd, binding->iommufd()->descriptor()});
+  }
+  return companions;
+}
+
 Result<DeviceInfo> KernelDevice::info() {
   uapi::VfioDeviceInfo info{};
   info.argsz = sizeof(info);

@@ -24,6 +24,8 @@ class KernelDevice final : public Device {
   // Null unless it was opened by its node.
   const std::shared_ptr<CdevBinding>& binding() const { return handle_->binding(); }
 
+  std::vector<Companion> companions() const override;
+
   Result<DeviceInfo> info() override;
   Result<RegionInfo> regionInfo(uint32_t index) override;
   // Asked of the kernel once per index: masking and unmasking check against it every time.
@@ -45,6 +47,9 @@ class KernelDevice final : public Device {
   // and there is no session: leave the state before trying again.
   Result<StateChange> setMigrationState(uint32_t state) override;
   Result<uint64_t> migrationDataSize() override;
+  // Reason::kInvalidArgument when `fd` is no migration data. Whose data it is nobody can tell: it must have
+  // come with the device.
+  Result<std::unique_ptr<Session>> adoptSession(int fd) override;
   Status feature(uint32_t flags, Bytes payload) override;
 
   // One log at a time: a second start is EINVAL, or EEXIST. ENOTTY: the driver has none.

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/kernel/descriptor_kind.h"
 #include "core/kernel/kernel_device.h"
 #include "core/kernel/kernel_session.h"
 #include "uapi/feature.h"
@@ -80,6 +81,15 @@ Result<StateChange> KernelDevice::setMigrationState(uint32_t state) {
   if (!data) return std::move(data).failure();
   change.session = KernelSession::make(handle_, std::move(data).value());
   return change;
+}
+
+Result<std::unique_ptr<Session>> KernelDevice::adoptSession(int fd) {
+  Sys& sys = handle_->sys();
+  auto identity = requireKind(sys, fd, DescriptorKind::kMigrationData);
+  if (!identity) return std::move(identity).failure();
+  const int copy = sys.fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return Failure::system(-copy, "fcntl", "adoption of a session");
+  return std::unique_ptr<Session>(KernelSession::make(handle_, Descriptor(sys, copy)));
 }
 
 Result<Descriptor> KernelDevice::acceptDataDescriptor(int fd, uint32_t state) {

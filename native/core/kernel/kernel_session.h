@@ -32,7 +32,7 @@ class KernelSession final : public Session {
   Result<PrecopyInfo> precopyInfo() override;
   void cancel() override;
 
-  int descriptor() const { return data_.get(); }  // borrowed
+  int descriptor() const override { return data_.get(); }
 
  private:
   Result<size_t> readOnce(Bytes into);

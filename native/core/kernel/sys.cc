@@ -5,9 +5,18 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+
+// Older C libraries have the calls without their numbers; every architecture has the same ones.
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
 
 namespace vfm::kernel {
 namespace {
@@ -57,6 +66,10 @@ class RealSys final : public Sys {
     return answer(::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
   }
   int eventfd() override { return answer(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+  int pidfdOpen(int pid) override { return answer(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+  int pidfdGetfd(int pidfd, int fd) override {
+    return answer(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, fd, 0)));
+  }
   int getrlimit(int resource, struct rlimit* limit) override {
     return answer(::getrlimit(static_cast<__rlimit_resource>(resource), limit));
   }

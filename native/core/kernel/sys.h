@@ -42,6 +42,8 @@ class Sys {
   virtual int epollCreate() = 0;
   virtual int epollAdd(int epoll, int fd, uint32_t events) = 0;
   virtual int eventfd() = 0;  // non-blocking and close-on-exec
+  virtual int pidfdOpen(int pid) = 0;
+  virtual int pidfdGetfd(int pidfd, int fd) = 0;  // close-on-exec, as the kernel makes it
   virtual int getrlimit(int resource, struct rlimit* limit) = 0;
   virtual size_t pageSize() const = 0;
 

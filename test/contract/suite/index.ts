@@ -3,6 +3,7 @@ import { describe } from 'vitest'
 import type { Backend } from './backend.js'
 import { contentsContract } from './contents.js'
 import { dmaContract } from './dma.js'
+import { interruptsContract } from './interrupts.js'
 import { pciContract } from './pci.js'
 import { refusalsContract, sessionsContract } from './sessions.js'
 import { statesContract } from './states.js'
@@ -14,6 +15,7 @@ export function deviceContract(backend: Backend): void {
   describe(backend.name, () => {
     describe('states', () => statesContract(backend))
     describe('sessions', () => sessionsContract(backend))
+    describe('interrupts', () => interruptsContract(backend))
     describe('PCI', () => pciContract(backend))
     if (backend.isTestDevice) {
       describe('DMA', () => dmaContract(backend))

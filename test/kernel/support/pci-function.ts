@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // PCI functions of the machine the tests run on, bound to vfio-pci and given back.
+import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
@@ -54,4 +55,20 @@ export function allowVirtualFunctions(): () => void {
   const before = readFileSync(parameter, 'utf8').trim()
   writeFileSync(parameter, 'Y')
   return () => writeFileSync(parameter, before)
+}
+
+/** Unbinds its driver in a process of its own, since that waits in the kernel until nobody has the function open. */
+export function unbind(address: string): { readonly done: Promise<number | null>; isDone(): boolean } {
+  const child = spawn('sh', ['-c', `echo ${address} >${DEVICES}/${address}/driver/unbind`], {
+    stdio: 'ignore',
+  })
+  let over = false
+  const done = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => {
+      over = true
+      resolve(code)
+    })
+  })
+  return { done, isDone: () => over }
 }

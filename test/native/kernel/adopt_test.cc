@@ -48,6 +48,7 @@ TEST_CASE_FIXTURE(AdoptFixture, "a group's device: taken over") {
 
 TEST_CASE_FIXTURE(AdoptFixture, "a device node of class vfio-dev") {
   sys.links[node + "/subsystem"] = "../../../../../../class/vfio-dev";
+  sys.links[node] = "../../devices/pci0000:00/0000:00:05.0/vfio-dev/vfio0";
   CHECK(adoptDevice(sys, fd, Adoption::kDuplicate).ok());
 
   sys.fail(uapi::kVfioDeviceGetInfo, EINVAL);
@@ -73,23 +74,24 @@ TEST_CASE_FIXTURE(AdoptFixture, "anything else is refused by name, and asked not
   SUBCASE("another misc device") {
     sys.links[node + "/subsystem"] = "../../../../class/misc";
     sys.links[node] = "../../devices/virtual/misc/fuse";
-    checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "no VFIO device");
+    checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "nothing of VFIO's");
   }
   SUBCASE("a group") {
     sys.links[node + "/subsystem"] = "../../../../class/vfio";
+    sys.links[node] = "../../devices/virtual/vfio/12";
     checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "a VFIO group");
   }
   SUBCASE("a terminal") {
     sys.links[node + "/subsystem"] = "../../../../class/tty";
-    checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "no VFIO device");
+    checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "nothing of VFIO's");
   }
   SUBCASE("migration data") {
     sys.links[link] = "anon_inode:mtty_mig";
-    checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "no VFIO device");
+    checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "the data of a save or load");
   }
   SUBCASE("a file that is called like one") {
     sys.links[link] = "/tmp/anon_inode:[vfio-device]";
-    checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "no VFIO device");
+    checkRefused(adoptDevice(sys, fd, Adoption::kTakeOver), "nothing of VFIO's");
   }
   CHECK(sys.calls(uapi::kVfioDeviceGetInfo) == 0);
   CHECK(sys.isOpen(fd));
@@ -111,9 +113,9 @@ TEST_CASE("real descriptors that are no devices") {
   Sys& sys = Sys::real();
   Descriptor null(sys, sys.open("/dev/null", O_RDONLY));
   REQUIRE(null.valid());
-  CHECK(*identifyDescriptor(sys, null.get()) == DescriptorKind::kOther);
+  CHECK(identifyDescriptor(sys, null.get())->kind == DescriptorKind::kOther);
   Descriptor event(sys, sys.eventfd());
   REQUIRE(event.valid());
-  checkRefused(adoptDevice(sys, event.get(), Adoption::kTakeOver), "no VFIO device");
+  checkRefused(adoptDevice(sys, event.get(), Adoption::kTakeOver), "nothing of VFIO's");
   CHECK(sys.fcntl(event.get(), F_GETFD, 0) == FD_CLOEXEC);
 }

@@ -28,14 +28,14 @@ TEST_CASE("registers answer in their own width and access, everything else is EI
     size_t width;
     bool readable, writable;
   };
-  const Expected layout[] = {{0x00, 4, true, false}, {0x04, 4, true, false}, {0x08, 8, true, false},
-                             {0x10, 4, true, true},  {0x14, 4, true, true},  {0x18, 4, true, true},
-                             {0x1c, 4, false, true}, {0x20, 8, true, true},  {0x28, 8, true, false},
-                             {0x30, 4, true, false}, {0x34, 4, true, false}, {0x38, 8, true, true},
-                             {0x40, 8, true, true}};
+  const Expected layout[] = {
+      {0x00, 4, true, false}, {0x04, 4, true, false}, {0x08, 8, true, false}, {0x10, 4, true, true},
+      {0x14, 4, true, true},  {0x18, 4, true, true},  {0x1c, 4, false, true}, {0x20, 8, true, true},
+      {0x28, 8, true, false}, {0x30, 4, true, false}, {0x34, 4, true, false}, {0x38, 8, true, true},
+      {0x40, 8, true, true},  {0x48, 4, false, true}, {0x4c, 4, true, false}, {0x50, 4, false, true}};
   BenchDevice device(v2Options(64 << 10));
   uint8_t buffer[16] = {2};
-  for (uint64_t offset = 0; offset < 0x50; ++offset) {
+  for (uint64_t offset = 0; offset < 0x60; ++offset) {
     for (size_t width : {1, 2, 4, 8, 16}) {
       bool readable = false, writable = false;
       for (const Expected& expected : layout) {

@@ -23,6 +23,7 @@
 #include "uapi/device.h"
 #include "uapi/feature.h"
 #include "uapi/group.h"
+#include "uapi/ioeventfd.h"
 #include "uapi/irq.h"
 #include "uapi/migration_v2.h"
 #include "uapi/pci.h"
@@ -169,9 +170,19 @@ class ScriptedSys final : public kernel::Sys {
         auto* info = static_cast<uapi::VfioIrqInfo*>(argument);
         if (info->index > 4) return -EINVAL;
         info->flags = 1;
-        info->count = 3;
+        info->count = irqCount;
         return 0;
       }
+      case uapi::kVfioDeviceSetIrqs: {
+        const auto* bytes = static_cast<const uint8_t*>(argument);
+        uint32_t size = 0;
+        std::memcpy(&size, bytes, sizeof(size));  // argsz; a sanitizer tells when it is not all there
+        lastIrqSet.assign(bytes, bytes + size);
+        return irqVectorsLeft;
+      }
+      case uapi::kVfioDeviceIoeventfd:
+        std::memcpy(&lastIoeventfd, argument, sizeof(lastIoeventfd));
+        return 0;
       case uapi::kVfioDeviceFeature:
         return feature(argument);
       case uapi::kVfioMigGetPrecopyInfo: {
@@ -186,6 +197,10 @@ class ScriptedSys final : public kernel::Sys {
     }
   }
   uint32_t deviceRegions = 9;
+  uint32_t irqCount = 3;
+  int irqVectorsLeft = 0;  // what SET_IRQS answers: more than 0 where vfio-pci could not get them all
+  std::vector<uint8_t> lastIrqSet;  // the request, argsz bytes of it
+  uapi::VfioDeviceIoeventfd lastIoeventfd{};
   std::string lastDeviceName;
 
   int ioctl(int fd, unsigned long request, uint64_t argument) override {
@@ -308,6 +323,15 @@ class ScriptedSys final : public kernel::Sys {
   int eventfd() override {
     if (int error = injected("eventfd")) return -error;
     return add("eventfd");
+  }
+  int pidfdOpen(int) override {
+    if (int error = injected("pidfd_open")) return -error;
+    return add("pidfd");
+  }
+  int pidfdGetfd(int pidfd, int) override {
+    if (!isOpen(pidfd)) return -EBADF;
+    if (int error = injected("pidfd_getfd")) return -error;
+    return add("taken");
   }
   int getrlimit(int, struct rlimit* limit) override {
     limit->rlim_cur = limit->rlim_max = memlockLimit;

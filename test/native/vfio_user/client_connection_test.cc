@@ -84,12 +84,12 @@ Interlude ask(ModelServer& server, ClientDevice& device, const WireMessage& mess
 
 TEST_CASE("a server that never answers is given up after the time-out, and the connection with it") {
   ModelServer server;
-  auto device = connected(server, ModelServer::quick(50));
+  auto device = connected(server, ModelServer::quick(500));
   server.intercept = [](ModelServer&, const Header&, const Buffer&) { return true; };
   uint8_t room[4];
   const auto before = Clock::now();
   auto read = device->readRegion(0, 0, Bytes{room, 4});
-  CHECK(Clock::now() - before < std::chrono::seconds(2));
+  CHECK(Clock::now() - before < std::chrono::seconds(5));
   REQUIRE_FALSE(read.ok());
   CHECK(read.failure().reason == Reason::kTimedOut);
   CHECK(read.failure().error == ETIMEDOUT);
@@ -101,12 +101,12 @@ TEST_CASE("a server that never answers is given up after the time-out, and the c
 
 TEST_CASE("the clock of a request does not run while an older one is outstanding") {
   ModelServer server;
-  ClientOptions options = ModelServer::quick(150);
-  options.stateTimeout = Milliseconds(3000);
+  ClientOptions options = ModelServer::quick(500);
+  options.stateTimeout = Milliseconds(20000);
   auto device = connected(server, options);
   server.intercept = [](ModelServer&, const Header& header, const Buffer& payload) {
     if (header.cmd == 16 && payload.size() >= 12 && payload[6] == 2) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1200));
     }
     return false;
   };
@@ -193,7 +193,7 @@ TEST_CASE("cancelling a session ends its wait, and the late answer harms nobody"
   server.intercept = [&](ModelServer&, const Header& header, const Buffer&) {
     if (header.cmd == 17) {
       held = true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      std::this_thread::sleep_for(std::chrono::milliseconds(2000));
     }
     return false;
   };
@@ -204,7 +204,7 @@ TEST_CASE("cancelling a session ends its wait, and the late answer harms nobody"
   const auto before = Clock::now();
   uint8_t room[64];
   CHECK(change->session->read(Bytes{room, 64}).failure().reason == Reason::kCancelled);
-  CHECK(Clock::now() - before < std::chrono::milliseconds(180));
+  CHECK(Clock::now() - before < std::chrono::milliseconds(1500));
   other.join();
   CHECK(device->migrationState().ok());
 }

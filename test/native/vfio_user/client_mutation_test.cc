@@ -173,7 +173,7 @@ TEST_CASE("fifty thousand spoiled messages") {
     spoiled += spoiler.spoiled();
   }
   // A run is some 60 calls, but the first that times out is the last that waits.
-  CHECK(slowest < std::chrono::seconds(5));
+  CHECK(slowest < std::chrono::seconds(20));
   CHECK(openDescriptors() == before);
   MESSAGE(spoiled << " messages in " << runs << " connections");
 }

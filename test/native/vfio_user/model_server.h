@@ -52,6 +52,29 @@ class ModelServer {
   // Told each request; true: it is taken care of (or left without an answer).
   using Intercept = std::function<bool(ModelServer&, const vfio_user::Header&, const Buffer&)>;
 
+  // May be changed while the server runs: a call in progress keeps what it began with.
+  class InterceptSlot {
+   public:
+    InterceptSlot& operator=(Intercept intercept) {
+      auto fresh = intercept ? std::make_shared<const Intercept>(std::move(intercept)) : nullptr;
+      std::lock_guard lock(mutex_);
+      intercept_ = std::move(fresh);
+      return *this;
+    }
+    bool operator()(ModelServer& server, const vfio_user::Header& header, const Buffer& payload) {
+      std::shared_ptr<const Intercept> present;
+      {
+        std::lock_guard lock(mutex_);
+        present = intercept_;
+      }
+      return present && (*present)(server, header, payload);
+    }
+
+   private:
+    std::mutex mutex_;
+    std::shared_ptr<const Intercept> intercept_;
+  };
+
   ModelServer() {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
@@ -61,7 +84,7 @@ class ModelServer {
   ~ModelServer() { stop(); }
 
   Spoil spoil;
-  Intercept intercept;
+  InterceptSlot intercept;
   std::string json = R"({"capabilities":{"max_msg_fds":8,"migration":{"pgsize":4096}}})";
   std::vector<int> versionDescriptors;
   bool withDescriptor = true;
@@ -89,14 +112,14 @@ class ModelServer {
   int socket() const { return socket_.get(); }
 
   Result<std::shared_ptr<vfio_user::ClientDevice>> connect(
-      const vfio_user::ClientOptions& options = quick(2000)) {
+      const vfio_user::ClientOptions& options = quick(20'000)) {
     auto connection = vfio_user::ClientConnection::over(
         std::make_unique<vfio_user::Socket>(std::move(client_), vfio_user::ClientConnection::limits(options)),
         options);
     if (!connection) return std::move(connection).failure();
     return vfio_user::ClientDevice::over(std::move(*connection));
   }
-  static vfio_user::ClientOptions quick(int milliseconds = 2000) {
+  static vfio_user::ClientOptions quick(int milliseconds = 20'000) {
     vfio_user::ClientOptions options;
     options.connectTimeout = options.requestTimeout = options.stateTimeout =
         vfio_user::Milliseconds(milliseconds);
@@ -174,13 +197,10 @@ class ModelServer {
     Buffer payload;
     size_t descriptors;
     while (receive(socket_.get(), header, payload, &descriptors)) {
-      if ((header.flags & vfio_user::kFlagTypeMask) == vfio_user::kFlagReply) {
-        if (intercept) intercept(*this, header, payload);
-        continue;
-      }
-      commands.push_back(header.cmd);
-      if (header.cmd == 8) irqDescriptors.push_back(descriptors);
-      if (!intercept || !intercept(*this, header, payload)) answer(header, payload);
+      const bool reply = (header.flags & vfio_user::kFlagTypeMask) == vfio_user::kFlagReply;
+      if (!reply) commands.push_back(header.cmd);
+      if (!reply && header.cmd == 8) irqDescriptors.push_back(descriptors);
+      if (!intercept(*this, header, payload) && !reply) answer(header, payload);
     }
   }
 

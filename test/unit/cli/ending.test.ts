@@ -16,7 +16,7 @@ describe('a device that is handed on', () => {
     writeFileSync(join(folder, 'device'), 'the device')
     fd = openSync(join(folder, 'device'), 'r')
     // All that handing on asks of a device.
-    device = { spec: '0000:17:00.2', descriptor: fd } as Device
+    device = { spec: '0000:17:00.2', descriptor: fd, companions: [] as readonly unknown[] } as Device
   })
   afterEach(() => {
     closeSync(fd)

@@ -94,6 +94,8 @@ export class FakeDevice {
     }
     return {
       descriptor: -1,
+      companions: [],
+      adoptSession: unused,
       info: async () => ({ flags: 1, regions: 10, irqs: 0 }),
       regionInfo: async (index) => this.#region(index),
       irqInfo: unused,
@@ -177,6 +179,7 @@ export class FakeDevice {
     this.openSessions++
     let open = true
     return {
+      descriptor: -1,
       precopyInfo: () =>
         this.#do('precopy-info', noop, () => ({
           flags: 0,
