@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { type RecoveryPolicy, throwIfAborted, VfioError, VfioMigrationError } from '../errors/index.js'
-import { captureWiring, type RestoreWiringOptions, restoreWiring } from '../wiring/wiring.js'
+import {
+  captureStoppedWiring,
+  captureWiring,
+  type RestoreWiringOptions,
+  restoreWiring,
+} from '../wiring/wiring.js'
 import type { LoadSession } from './load-session.js'
 import type { MigratableDevice } from './migratable-device.js'
 import type { Migration } from './migration.js'
@@ -131,6 +136,8 @@ class MigrationRun {
       ...(dataPath === undefined ? {} : { dataPath }),
       ...(maxChunk === undefined ? {} : { maxChunk }),
     })
+    const { wiring = {} } = options
+    const wiredBefore = wiring === false ? undefined : await captureWiring(this.#source)
     const saving = await (this.#leaving as Migration).save({
       ...options,
       recovery: recovery?.source ?? 'previous',
@@ -140,9 +147,10 @@ class MigrationRun {
     this.#clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
     await saving.pipeInto(this.#loading)
     this.#followSwitchover()
-    const { wiring = {} } = this.#options
-    const wired = wiring === false ? undefined : await captureWiring(this.#source)
-    if (wired !== undefined && wiring !== false) await restoreWiring(this.#destination, wired, wiring)
+    if (wiring !== false) {
+      const wired = await captureStoppedWiring(this.#source, wiredBefore)
+      if (wired !== undefined) await restoreWiring(this.#destination, wired, wiring)
+    }
     throwIfAborted(signal)
     // The point of no return: from here on an abort could leave two devices running with one state.
     this.#options.signal?.removeEventListener('abort', onAbort)

@@ -2,7 +2,7 @@
 import { FrameWriter } from '../stream/frame-writer.js'
 import { ImageFile } from '../stream/image-file.js'
 import { deviceStateSection, wiringSection } from '../stream/section.js'
-import { captureWiring } from '../wiring/wiring.js'
+import { captureStoppedWiring, captureWiring } from '../wiring/wiring.js'
 import { manifestOf } from './manifest.js'
 import type { MigratableDevice } from './migratable-device.js'
 import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
@@ -47,13 +47,14 @@ export async function saveToStream(
   await writer.writeManifest(manifest)
   await writer.beginSection(1, deviceStateSection())
   using clock = new PhaseClock(options, () => saving?.moved ?? NOTHING, followSwitchover)
+  const wiredBefore = wiring ? await captureWiring(device) : undefined
   saving = await migration.save(options)
   try {
     clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
     const { bytes, chunks } = await saving.pipeToFrames(writer, 1)
     followSwitchover()
     await writer.endSection(1)
-    const wired = wiring ? await captureWiring(device) : undefined
+    const wired = wiring ? await captureStoppedWiring(device, wiredBefore) : undefined
     if (wired !== undefined) {
       await writer.beginSection(2, wiringSection(wired))
       await writer.endSection(2)

@@ -2,7 +2,7 @@
 // What the driver's stream leaves out of a PCI device: its command register and which interrupts are delivered. Whoever moves the device
 // moves these too, or has a device that looks loaded and is deaf.
 import type { Device } from '../device/device.js'
-import { VfioError } from '../errors/index.js'
+import { VfioError, VfioSystemError } from '../errors/index.js'
 import { PciConfig } from '../pci/pci-config.js'
 import type { Wiring } from '../stream/wiring.js'
 
@@ -29,6 +29,23 @@ export async function captureWiring(device: Device): Promise<Wiring | undefined>
   const enabled = device.enabledInterrupts[0]
   if (enabled === undefined) return { command }
   return { command, interrupts: { kind: enabled.kind, vectors: [...enabled.vectors] } }
+}
+
+/**
+ * {@link captureWiring} of a device that has stopped. One that answers nothing about its configuration space then (libvfio-user's servers
+ * refuse every region in stop-copy) is taken at its word from before.
+ * @param before what {@link captureWiring} read while it ran
+ */
+export async function captureStoppedWiring(
+  device: Device,
+  before: Wiring | undefined,
+): Promise<Wiring | undefined> {
+  try {
+    return await captureWiring(device)
+  } catch (error) {
+    if (before !== undefined && error instanceof VfioSystemError && error.code === 'EINVAL') return before
+    throw error
+  }
 }
 
 /**
