@@ -124,8 +124,9 @@ async function openNative(
     }
     case 'vfio-user': {
       const { openVfioUser } = await import('./vfio-user/open.js')
-      const native = await openVfioUser(parsed.path, options.vfioUser, spec)
-      return { native, identity: { spec, driver: 'vfio-user', holds: [] } }
+      const { addressSpace } = options
+      const native = await openVfioUser(parsed.path, options.vfioUser, spec, addressSpace?.native)
+      return { native, identity: { spec, driver: 'vfio-user', addressSpace, holds: [] } }
     }
     case 'descriptor': {
       refuseAddressSpace(options, spec, 'its owner has chosen one')

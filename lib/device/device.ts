@@ -290,6 +290,19 @@ export class Device implements AsyncDisposable {
     return this.#children.add(interrupts)
   }
 
+  /** Of INTx, MSI and MSI-X what is enabled through this object, and which vectors: none or one of them. */
+  get enabledInterrupts(): {
+    readonly kind: 'intx' | 'msi' | 'msi-x'
+    readonly vectors: readonly number[]
+  }[] {
+    const found: { kind: 'intx' | 'msi' | 'msi-x'; vectors: number[] }[] = []
+    for (const { name, enabled, vectors } of this.#interrupts.values()) {
+      if (enabled && vectors.length > 0 && (name === 'intx' || name === 'msi' || name === 'msi-x'))
+        found.push({ kind: name, vectors })
+    }
+    return found
+  }
+
   /** What the driver has to tell: that the device is wanted back, has failed, or is gone. `openDevice` has them armed. */
   get notices(): DeviceNotices {
     this.#notices ??= new DeviceNotices({

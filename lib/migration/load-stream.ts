@@ -3,6 +3,8 @@ import { VfioError } from '../errors/index.js'
 import { FrameReader } from '../stream/frame-reader.js'
 import { openImage } from '../stream/image-file.js'
 import type { Manifest } from '../stream/manifest.js'
+import type { Wiring } from '../stream/wiring.js'
+import { type RestoreWiringOptions, restoreWiring } from '../wiring/wiring.js'
 import type { LoadOptions, LoadSession } from './load-session.js'
 import { profileOfManifest } from './manifest.js'
 import type { MigratableDevice } from './migratable-device.js'
@@ -14,6 +16,11 @@ import type { StreamReport } from './report.js'
 export interface LoadStreamOptions extends LoadOptions, ProgressOptions {
   /** The key the stream was written with; an unkeyed one is then refused. */
   readonly key?: Uint8Array | undefined
+  /**
+   * What to do with a command register and interrupts that were saved too ({@link restoreWiring}), before what was loaded is committed.
+   * `false`: nothing, its owner does that. Default: restore all of it.
+   */
+  readonly wiring?: RestoreWiringOptions | false
   /** Where the device ends. Default `running`. */
   readonly target?: 'running' | 'stop'
 }
@@ -28,7 +35,7 @@ export async function loadFromStream(
   fd: number,
   options: LoadStreamOptions = {},
 ): Promise<StreamReport> {
-  const { key, signal, maxChunk, target = 'running' } = options
+  const { key, signal, maxChunk, target = 'running', wiring = {} } = options
   await using reader = FrameReader.open(fd, { key, signal, maxData: maxChunk })
   const manifest = await reader.readManifest()
   const migration = await device.migration()
@@ -47,7 +54,8 @@ export async function loadFromStream(
   loading = await migration.load(options)
   try {
     clock.enter('load')
-    await loadSections(reader, loading, manifest)
+    const wired = await loadSections(reader, loading, manifest)
+    if (wired !== undefined && wiring !== false) await restoreWiring(device, wired, wiring)
     clock.enter('resume')
     await loading.complete(target)
     const { phases, totalMs } = clock.finish()
@@ -83,7 +91,12 @@ export async function loadFromFile(
 }
 
 // To the very end record: until that is right, nothing that was loaded may be committed.
-async function loadSections(reader: FrameReader, loading: LoadSession, manifest: Manifest): Promise<void> {
+async function loadSections(
+  reader: FrameReader,
+  loading: LoadSession,
+  manifest: Manifest,
+): Promise<Wiring | undefined> {
+  let wiring: Wiring | undefined
   const states = new Set<number>()
   for (let frame = await reader.next(); frame !== null; frame = await reader.next()) {
     if (frame.kind === 'section-begin') {
@@ -94,6 +107,7 @@ async function loadSections(reader: FrameReader, loading: LoadSession, manifest:
         )
       }
       if (frame.description.kind === 'device-state') states.add(frame.section)
+      wiring ??= frame.description.wiring
     } else if (frame.kind === 'data') {
       if (states.has(frame.section)) await loading.loadFromFrames(reader, frame.section)
       else await reader.skipData(frame.section)
@@ -105,4 +119,5 @@ async function loadSections(reader: FrameReader, loading: LoadSession, manifest:
       `the stream holds ${states.size} states of the device instead of one`,
     )
   }
+  return wiring
 }

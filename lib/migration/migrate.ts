@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { type RecoveryPolicy, throwIfAborted, VfioError, VfioMigrationError } from '../errors/index.js'
+import {
+  captureStoppedWiring,
+  captureWiring,
+  type RestoreWiringOptions,
+  restoreWiring,
+} from '../wiring/wiring.js'
 import type { LoadSession } from './load-session.js'
 import type { MigratableDevice } from './migratable-device.js'
 import type { Migration } from './migration.js'
@@ -14,6 +20,11 @@ export interface MigrateOptions extends Omit<SaveOptions, 'recovery' | 'signal'>
    * What becomes of the two devices after a failure. Default: the source back to its previous state, the destination reset.
    */
   readonly recovery?: { readonly source?: RecoveryPolicy; readonly destination?: RecoveryPolicy }
+  /**
+   * How the destination gets what is in no driver's state, the command register and the interrupts in use ({@link restoreWiring}), before it
+   * runs. `false`: not at all, its owner does that.
+   */
+  readonly wiring?: RestoreWiringOptions | false
   /** Skips the comparison of what the devices are. The protocols must agree all the same. */
   readonly force?: boolean
   /** Gives up and undoes everything; from the moment the destination is told to run there is no way back, and it is ignored. */
@@ -26,7 +37,8 @@ export interface MigrateOptions extends Omit<SaveOptions, 'recovery' | 'signal'>
  * the source led back to where it was. If the destination was told to run, failed, and cannot be reset, the source is left stopped: one
  * state must not run twice.
  *
- * Config space, MSI-X and interrupts are in no driver's state: whoever uses the device carries those.
+ * The PCI command register and the interrupts in use are in no driver's state; they are carried too, unless the option `wiring` says
+ * otherwise. Map the destination's memory before: its bus mastering comes with them.
  *
  * @throws {VfioMigrationError} with where both devices ended. `ERR_VFIO_INCOMPATIBLE` and `ERR_VFIO_NO_ROUTE` with the phase `check`
  * come before either was touched.
@@ -124,6 +136,8 @@ class MigrationRun {
       ...(dataPath === undefined ? {} : { dataPath }),
       ...(maxChunk === undefined ? {} : { maxChunk }),
     })
+    const { wiring = {} } = options
+    const wiredBefore = wiring === false ? undefined : await captureWiring(this.#source)
     const saving = await (this.#leaving as Migration).save({
       ...options,
       recovery: recovery?.source ?? 'previous',
@@ -133,6 +147,10 @@ class MigrationRun {
     this.#clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
     await saving.pipeInto(this.#loading)
     this.#followSwitchover()
+    if (wiring !== false) {
+      const wired = await captureStoppedWiring(this.#source, wiredBefore)
+      if (wired !== undefined) await restoreWiring(this.#destination, wired, wiring)
+    }
     throwIfAborted(signal)
     // The point of no return: from here on an abort could leave two devices running with one state.
     this.#options.signal?.removeEventListener('abort', onAbort)

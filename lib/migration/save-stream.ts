@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { FrameWriter } from '../stream/frame-writer.js'
 import { ImageFile } from '../stream/image-file.js'
-import { deviceStateSection } from '../stream/section.js'
+import { deviceStateSection, wiringSection } from '../stream/section.js'
+import { captureStoppedWiring, captureWiring } from '../wiring/wiring.js'
 import { manifestOf } from './manifest.js'
 import type { MigratableDevice } from './migratable-device.js'
 import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
@@ -14,6 +15,8 @@ export interface SaveStreamOptions extends SaveOptions, ProgressOptions {
   readonly strong?: boolean
   /** HMAC-SHA256 key, at least 16 bytes. */
   readonly key?: Uint8Array | undefined
+  /** Also saves what the driver's stream leaves out: command register, interrupts in use ({@link captureWiring}). Default true. */
+  readonly wiring?: boolean
   /**
    * Called once the whole stream is written, while the source can still go back: a failure to keep what was written (a full disk, a lost
    * peer) rolls the save back.
@@ -31,7 +34,7 @@ export async function saveToStream(
   fd: number,
   options: SaveStreamOptions = {},
 ): Promise<StreamReport> {
-  const { signal, strong = false, key, secure } = options
+  const { signal, strong = false, key, secure, wiring = true } = options
   const migration = await device.migration()
   const manifest = await manifestOf(device, migration)
   let saving: SaveSession | undefined
@@ -44,12 +47,18 @@ export async function saveToStream(
   await writer.writeManifest(manifest)
   await writer.beginSection(1, deviceStateSection())
   using clock = new PhaseClock(options, () => saving?.moved ?? NOTHING, followSwitchover)
+  const wiredBefore = wiring ? await captureWiring(device) : undefined
   saving = await migration.save(options)
   try {
     clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
     const { bytes, chunks } = await saving.pipeToFrames(writer, 1)
     followSwitchover()
     await writer.endSection(1)
+    const wired = wiring ? await captureStoppedWiring(device, wiredBefore) : undefined
+    if (wired !== undefined) {
+      await writer.beginSection(2, wiringSection(wired))
+      await writer.endSection(2)
+    }
     await writer.finish()
     await secure?.()
     clock.enter('finish')

@@ -9,5 +9,6 @@ export {
   type ManifestDevice,
   type ManifestIdentity,
 } from './manifest.js'
-export { deviceStateSection, type Section } from './section.js'
+export { deviceStateSection, type Section, wiringSection } from './section.js'
 export { type ImageSummary, type SectionSummary, type VerifyOptions, verifyFile } from './verify.js'
+export type { Wiring } from './wiring.js'

@@ -2,26 +2,38 @@
 import * as v from 'valibot'
 import { VfioError } from '../errors/index.js'
 import { decodeJson } from './json-payload.js'
+import { type Wiring, wiringSchema } from './wiring.js'
 
 const sectionSchema = v.object({
-  /** `device-state`; later releases may write other kinds (docs/stream-format.md reserves some). */
+  /** `device-state`, `wiring`; later releases may write other kinds (docs/stream-format.md reserves some). */
   kind: v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,64}$/)),
   /** Index into the manifest's `devices`. */
   device: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(255)),
   /** Whether a reader that does not know the kind may pass over the section. */
   optional: v.optional(v.boolean(), false),
+  /** Of a `wiring` section: all it holds. */
+  wiring: v.optional(v.unknown()),
 })
 
 /** The payload of a section's first frame. */
-export type Section = v.InferOutput<typeof sectionSchema>
+export type Section = Omit<v.InferOutput<typeof sectionSchema>, 'wiring'> & {
+  readonly wiring?: Wiring
+}
 
 /** The section that holds the state of the manifest's device number `device`. */
 export function deviceStateSection(device = 0): Section {
   return { kind: 'device-state', device, optional: false }
 }
 
-export function encodeSection({ kind, device, optional }: Section): Uint8Array {
-  return Buffer.from(JSON.stringify({ kind, device, ...(optional ? { optional } : {}) }))
+/** The section of what the driver's stream of device number `device` leaves out. A reader that does not know it can load the rest. */
+export function wiringSection(wiring: Wiring, device = 0): Section {
+  return { kind: 'wiring', device, optional: true, wiring }
+}
+
+export function encodeSection({ kind, device, optional, wiring }: Section): Uint8Array {
+  return Buffer.from(
+    JSON.stringify({ kind, device, ...(optional ? { optional } : {}), ...(wiring ? { wiring } : {}) }),
+  )
 }
 
 /**
@@ -32,12 +44,22 @@ export function decodeSection(payload: Uint8Array): Section {
   const result = v.safeParse(sectionSchema, decodeJson(payload, 'section'))
   if (!result.success)
     throw new VfioError('ERR_VFIO_MALFORMED', 'a section needs a "kind" and the index of its "device"')
-  const { kind, optional } = result.output
+  const { wiring: carried, ...section } = result.output
+  const { kind, optional } = section
+  if (kind === 'wiring') {
+    const wiring = v.safeParse(wiringSchema, carried)
+    if (!wiring.success)
+      throw new VfioError(
+        'ERR_VFIO_MALFORMED',
+        'a wiring section without a command register, or with impossible vectors',
+      )
+    return { ...section, wiring: wiring.output }
+  }
   if (kind !== 'device-state' && !optional) {
     throw new VfioError(
       'ERR_VFIO_STREAM_VERSION',
       `the stream has a section of ${kind}, which this release cannot read`,
     )
   }
-  return result.output
+  return section
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { binding } from '../binding.js'
-import { errnoName, isFailure, unwrap, VfioError } from '../errors/index.js'
-import type { NativeDevice, NativeFailure } from '../native-binding.js'
+import { errnoName, errorFrom, isFailure, unwrap, VfioError } from '../errors/index.js'
+import type { NativeAddressSpace, NativeDevice, NativeFailure } from '../native-binding.js'
 import { nativeVfioUserOptions, type VfioUserOptions } from './options.js'
 
 /**
- * Connects to the server at `path`, negotiates, and asks for everything about the device that does not change.
+ * Connects to the server at `path`, negotiates, asks for everything about the device that does not change, and gives its DMA an address
+ * space: `space`, or one of its own.
  * @throws {VfioError} `ERR_VFIO_NO_SUCH_DEVICE`, `ERR_VFIO_PERMISSION`, `ERR_VFIO_UNSUPPORTED`, `ERR_VFIO_MALFORMED`,
  *   `ERR_VFIO_PEER_LOST`, `ERR_VFIO_PEER_TIMEOUT`
  */
@@ -13,10 +14,14 @@ export async function openVfioUser(
   path: string,
   options: VfioUserOptions | undefined,
   spec: string,
+  space: NativeAddressSpace | undefined,
 ): Promise<NativeDevice> {
-  const outcome = await binding().openVfioUser(path, nativeVfioUserOptions(options))
-  if (isFailure(outcome)) throw connectError(outcome, path, spec) ?? unwrap(outcome, spec)
-  return outcome
+  const native = await binding().openVfioUser(path, nativeVfioUserOptions(options))
+  if (isFailure(native)) throw connectError(native, path, spec) ?? unwrap(native, spec)
+  const attached = await native.attach(space ?? binding().createAddressTable())
+  if (!isFailure(attached)) return native
+  await native.close()
+  throw errorFrom(attached, spec)
 }
 
 function connectError(failure: NativeFailure, path: string, spec: string): VfioError | undefined {

@@ -108,7 +108,7 @@ Napi::Value AddressSpaceHandle::kind(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value AddressSpaceHandle::inSoftware(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), space_ && space_->table() != nullptr);
+  return Napi::Boolean::New(info.Env(), space_ && space_->inSoftware());
 }
 
 Napi::Value AddressSpaceHandle::describe(const Napi::CallbackInfo& info) {

@@ -82,7 +82,10 @@ it.each([
 )
 
 // Slow enough to be caught in the act.
-const slow = 'state=64MiB,delay=read:20ms'
+const slow = 'state=64MiB,delay=read:40ms'
+
+/** What progress says once bytes of this phase have moved. */
+const underWay = (phase: string): RegExp => new RegExp(`^${phase} +[1-9]`, 'm')
 
 it.each([
   ['in pre-copy', ['--pre-copy'], { found: 'pre-copy', state: 'running', reset: false }],
@@ -93,7 +96,7 @@ it.each([
     const source = await served('a', `sim:v2,${slow},seed=7`)
     const destination = await served('b', 'sim:v2,state=64MiB')
     const killed = start(['migrate', source.spec, destination.spec, '--json', ...options])
-    await killed.says(options.includes('--pre-copy') ? 'pre-copy  1' : 'stop-copy  1')
+    await killed.says(options.includes('--pre-copy') ? underWay('pre-copy') : underWay('stop-copy'))
     killed.child.kill('SIGKILL')
     await killed.finished
     await source.running.says('"event":"disconnected"')
@@ -115,7 +118,7 @@ it.each(['source', 'destination'])(
     const source = await served('a', `sim:v2,${slow},seed=7`)
     const destination = await served('b', 'sim:v2,state=64MiB')
     const failing = start(['migrate', source.spec, destination.spec, '--json'])
-    await failing.says('pre-copy  1')
+    await failing.says(underWay('pre-copy'))
     const { running } = end === 'source' ? source : destination
     running.child.kill('SIGKILL')
     const finished = await failing.finished

@@ -14,6 +14,8 @@ function backend(name: string, spec: string, more: Partial<Backend> & Pick<Backe
     p2p: !spec.startsWith('sim:v1'),
     // The protocol has no word for what a pre-copy has left.
     estimates: false,
+    // The server keeps one for every device, over what the client has mapped.
+    dmaLog: true,
     ...more,
   }
 }

@@ -4,7 +4,16 @@
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import { EventFd, type Interrupts, type MigratableDevice, openDevice, type Region } from '../../lib/index.js'
+import {
+  captureWiring,
+  EventFd,
+  type Interrupts,
+  type MigratableDevice,
+  openDevice,
+  type Region,
+  restoreWiring,
+  type Wiring,
+} from '../../lib/index.js'
 import { PciConfig } from '../../lib/pci/pci-config.js'
 import { requires } from '../support/requirement.js'
 import { bindToVfio, functionsLike, unbind } from './support/pci-function.js'
@@ -188,6 +197,28 @@ requires(
     await raise()
     expect(await msi.vector(0).wait()).toBe(1)
     await acknowledge()
+  })
+
+  it('interrupts again once its wiring is restored', async () => {
+    const msi = await device.interrupts('msi')
+    await msi.enable()
+    const wiring = await captureWiring(device)
+    expect(wiring).toMatchObject({
+      command: { memory: true, busMaster: true },
+      interrupts: { kind: 'msi', vectors: [0] },
+    })
+    await device.close()
+
+    const again = keep(await openDevice(edu))
+    const config = await PciConfig.of(again)
+    await config.setCommand({ memory: false, busMaster: false })
+    await restoreWiring(again, wiring as Wiring)
+    expect(await config.command()).toMatchObject({ memory: true, busMaster: true })
+    const restored = (await again.interrupts('msi')).vector(0)
+    expect(await restored.wait()).toBe(1)
+    await (await again.region(0)).writeRegister(RAISE, 4, 1)
+    expect(await restored.wait()).toBe(1)
+    await (await again.region(0)).writeRegister(ACKNOWLEDGE, 4, 1)
   })
 
   it('has its registers written by an eventfd', async () => {

@@ -18,7 +18,7 @@ export interface Running {
   readonly child: ChildProcess
   readonly finished: Promise<Finished>
   /** Resolves once stderr or stdout holds `text`; rejects when the command ends without. */
-  says(text: string): Promise<void>
+  says(text: string | RegExp): Promise<void>
 }
 
 export function start(words: readonly string[], options: { stdin?: Buffer; cwd?: string } = {}): Running {
@@ -42,10 +42,10 @@ export function start(words: readonly string[], options: { stdin?: Buffer; cwd?:
       resolve({ code, stdout: whole, out: whole.toString(), stderr: Buffer.concat(stderr).toString() })
     })
   })
-  const says = (text: string): Promise<void> =>
+  const says = (text: string | RegExp): Promise<void> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        if (heard().includes(text)) resolve()
+        if (typeof text === 'string' ? heard().includes(text) : text.test(heard())) resolve()
       }
       child.stdout.on('data', look)
       child.stderr.on('data', look)

@@ -38,6 +38,8 @@ class AddressSpace {
   // Itself where a table in this process is all there is to it (so that read() and write() work, and devices
   // without an IOMMU can attach and follow it); null where a kernel enforces it.
   virtual AddressTable* table() { return nullptr; }
+  // Whether read() and write() work: what a device that lives in this process does its DMA by.
+  virtual bool inSoftware() const { return false; }
 
   virtual Result<AddressSpaceInfo> info() = 0;
 

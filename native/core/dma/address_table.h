@@ -50,6 +50,7 @@ class AddressTable final : public AddressSpace {
   void detach(const Attachment* attachment);
 
   AddressTable* table() override { return this; }
+  bool inSoftware() const override { return true; }
   Result<AddressSpaceInfo> info() override;
   Status map(uint64_t iova, DmaSlice memory, Protection protection) override;
   Result<uint64_t> unmap(uint64_t iova, uint64_t size, DirtyBitmap* dirty) override;

@@ -24,7 +24,7 @@ std::shared_ptr<AddressSpace> SimulatedDevice::addressSpace() {
 }
 
 Status SimulatedDevice::attach(std::shared_ptr<AddressSpace> space) {
-  if (!space || !space->table()) {
+  if (!space || !space->inSoftware()) {
     return Failure::because(Reason::kUnsupported, "attach to an address space",
                             "a simulated device can use the address spaces of this process only");
   }

@@ -24,6 +24,7 @@ class PeerAddressSpace final : public AddressSpace {
   Status mapPeer(uint64_t iova, uint64_t size, Protection protection, std::unique_ptr<PeerMemory> memory);
   size_t mappings() const;
 
+  bool inSoftware() const override { return true; }
   Result<AddressSpaceInfo> info() override;
   // Only the client maps here: Reason::kUnsupported.
   Status map(uint64_t iova, DmaSlice memory, Protection protection) override;

@@ -143,8 +143,10 @@ Reply ServedDevice::deviceFeature(const Request& request) {
     default:
       break;
   }
-  // A device of v1 has none of them: that is how a client tells.
-  if (migration_.protocol() != 2) possible = 0;
+  // A device of v1 has none of them: that is how a client tells. One without migration can still be logged.
+  const bool logs =
+      index >= uapi::kVfioDeviceFeatureDmaLoggingStart && index <= uapi::kVfioDeviceFeatureDmaLoggingReport;
+  if (migration_.protocol() != 2 && (migration_.protocol() == 1 || !logs)) possible = 0;
   if (possible == 0 || (operation & (get | set) & ~possible) != 0) return Reply(EINVAL);
   if ((operation & probe) != 0) {
     Reply reply;

@@ -198,7 +198,9 @@ export function dmaContract(backend: Backend): void {
       await bench.space.map(bench.buffer, { iova: IOVA })
       const range = { iova: IOVA, length: BigInt(SIZE / 2) }
       expect(await device.dmaLog.start([range], PAGE)).toBe(BigInt(PAGE))
-      await expect(device.dmaLog.start([range], PAGE)).rejects.toMatchObject({ code: 'EINVAL' })
+      // One log at a time, say all, in different words: mlx5 as here, pds as EEXIST, a server that is asked by message as EBUSY.
+      const again = device.dmaLog.start([range], PAGE)
+      await expect(again).rejects.toMatchObject({ code: expect.stringMatching(/^(?:EINVAL|EEXIST|EBUSY)$/) })
       expect(await test.dmaWrite(IOVA + 0x5064n, 0x2000, 2)).toBe(0)
       expect(await test.dmaWrite(IOVA + 0x3_f000n, 0x2000, 2)).toBe(0) // page 63, and 64 out of range
       expect(await test.dmaRead(IOVA + 0x2_0000n, PAGE)).toBe(0)
@@ -211,7 +213,7 @@ export function dmaContract(backend: Backend): void {
     })
   }
 
-  if (backend.protocol === 'v1') {
+  if (backend.protocol === 'v1' && backend.dmaLog !== true) {
     it('has no log of its own', async () => {
       await using device = await backend.open()
       const started = device.dmaLog.start([{ iova: IOVA, length: BigInt(PAGE) }])

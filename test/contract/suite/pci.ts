@@ -48,8 +48,11 @@ export function pciContract(backend: Backend): void {
       await expect(bar.read(0, 4)).rejects.toMatchObject(forbidden)
       await expect(bar.write(0, new Uint8Array(4))).rejects.toMatchObject(forbidden)
       await expect(bar.map(0, 4096)).rejects.toMatchObject(forbidden)
-      expect((await config.header()).type).toBe(0)
-      await config.setCommand({ intxDisable: true })
+      // A strict vfio-user server answers for no region but the migration's while a save has the device stopped.
+      if (state !== 'stop-copy' || backend.stoppedAccess === undefined) {
+        expect((await config.header()).type).toBe(0)
+        await config.setCommand({ intxDisable: true })
+      }
       await device.reset()
       await bar.read(0, 1).catch((error: unknown) => expect(error).not.toMatchObject(forbidden))
     },

@@ -23,7 +23,7 @@ Bytevector firstClient(const std::string& name) {
     for (const auto& byte : step.bytes.bytes) bytes.push_back(byte.value());
   }
   uint32_t version = 0;
-  REQUIRE(bytes.size() > 1000);
+  REQUIRE(bytes.size() > 500);
   std::memcpy(&version, bytes.data() + 4, 4);
   return Bytevector(bytes.begin() + version, bytes.end());
 }
