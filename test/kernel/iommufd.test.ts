@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Device nodes and iommufd on a real kernel: QEMU's edu behind a virtual Intel IOMMU, the project's module, and the kernel's mock IOMMU.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+// Device nodes and iommufd on a real kernel: QEMU's edu behind a virtual Intel IOMMU, and the project's module.
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { Group, Iommufd } from '../../lib/device/kernel/index.js'
 import { findDevice } from '../../lib/host/index.js'
@@ -273,99 +269,6 @@ requires('iommufd and the project’s module', hasIommufd && hasTestModule, 'vfm
         message: expect.stringContaining('emulated'),
       })
       await expect(iommufd.hwInfo(12345)).rejects.toMatchObject({ code: 'ENOENT' })
-    })
-  },
-)
-
-const compiler = existsSync('/usr/bin/cc')
-requires('iommufd and a C compiler', hasIommufd && compiler, 'for the helper of the mock IOMMU').describe(
-  'dirty bits of an IOMMU: the kernel’s mock',
-  () => {
-    const program = join(mkdtempSync(join(tmpdir(), 'mock-iommu-')), 'mock-iommu')
-    beforeAll(() => {
-      const source = fileURLToPath(new URL('support/mock-iommu.c', import.meta.url))
-      execFileSync('/usr/bin/cc', ['-o', program, source])
-    })
-
-    /** Runs the helper, which inherits the iommufd. Its numbers. */
-    const mock = (iommufd: Iommufd, ...words: (string | number | bigint)[]): number[] => {
-      const run = spawnSync(program, ['3', ...words.map(String)], {
-        stdio: ['ignore', 'pipe', 'pipe', iommufd.descriptor],
-        encoding: 'utf8',
-      })
-      if (run.status !== 0) throw new Error(`mock-iommu ${words.join(' ')}: ${run.stderr}`)
-      return run.stdout.trim().split(' ').map(Number)
-    }
-    const START = 0x2000000n
-    // The mock's pages are half of the machine's.
-    const dirty = (iommufd: Iommufd, hwpt: number, iova: bigint, ...halves: number[]): void => {
-      expect(mock(iommufd, 'dirty', hwpt, iova, 16n * PAGE, PAGE / 2n, ...halves)).toEqual([halves.length])
-    }
-
-    const tracked = async () => {
-      const iommufd = kept(await Iommufd.open())
-      const ioas = kept(await iommufd.ioas({ dirtyTracking: true }))
-      const [stdev = 0, , device = 0] = mock(iommufd, 'device', ioas.id, 0)
-      kept({
-        async [Symbol.asyncDispose]() {
-          mock(iommufd, 'destroy', stdev)
-        },
-      })
-      const hwpt = kept(await ioas.hwpt(device, { dirtyTracking: true }))
-      const space = kept(ioas.addressSpace())
-      const memory = kept(await DmaBuffer.allocate(64 * 4096))
-      await space.map(memory, { iova: START, length: 16 * 4096 })
-      return { iommufd, ioas, hwpt, space, memory, device }
-    }
-    const bitmap = (length = 16n * PAGE): DirtyBitmap => DirtyBitmap.create(START, length)
-
-    it('are reported exactly, once, through the address space', async () => {
-      const { iommufd, hwpt, space } = await tracked()
-      expect((await space.info()).dirtyPageSizes[0]).toBe(PAGE)
-      await expect(space.reportDirty(bitmap())).rejects.toMatchObject({ code: 'EINVAL' })
-      await space.startDirtyTracking()
-      dirty(iommufd, hwpt.id, START, 6, 15, 31)
-      expect(pages(await space.reportDirty(bitmap()))).toEqual([
-        START + 3n * PAGE,
-        START + 7n * PAGE,
-        START + 15n * PAGE,
-      ])
-      expect((await space.reportDirty(bitmap())).dirtyPages).toBe(0)
-      await space.stopDirtyTracking()
-    })
-
-    it('are reported behind a hole too, where the kernel alone would call it success', async () => {
-      const { iommufd, hwpt, space, memory } = await tracked()
-      const behind = START + 32n * PAGE
-      await space.map(memory, { iova: behind, offset: 16 * 4096, length: 16 * 4096 })
-      await space.startDirtyTracking()
-      dirty(iommufd, hwpt.id, START, 0)
-      dirty(iommufd, hwpt.id, behind, 4)
-      expect(pages(await space.reportDirty(bitmap(64n * PAGE)))).toEqual([START, behind + 2n * PAGE])
-    })
-
-    it('stay until they are read for good, and come with the unmapping', async () => {
-      const { iommufd, hwpt, space } = await tracked()
-      await hwpt.setDirtyTracking(true)
-      dirty(iommufd, hwpt.id, START, 2)
-      expect(pages(await hwpt.reportDirty(bitmap(), { keep: true }))).toEqual([START + PAGE])
-      expect(pages(await hwpt.reportDirty(bitmap()))).toEqual([START + PAGE])
-      expect((await hwpt.reportDirty(bitmap())).dirtyPages).toBe(0)
-      await hwpt.setDirtyTracking(false)
-      await space.startDirtyTracking()
-      dirty(iommufd, hwpt.id, START, 8)
-      const last = bitmap()
-      expect(await space.unmap(START, 16n * PAGE, { dirty: last })).toBe(16n * PAGE)
-      expect(pages(last)).toEqual([START + 4n * PAGE])
-    })
-
-    it('are a capability of the IOMMU, which a device may lack', async () => {
-      const { iommufd, ioas, device } = await tracked()
-      expect(await iommufd.hwInfo(device)).toMatchObject({ type: 0xfeedbeef, dirtyTracking: true })
-      const [stdev = 0, , without = 0] = mock(iommufd, 'device', ioas.id, 1)
-      expect(await iommufd.hwInfo(without)).toMatchObject({ dirtyTracking: false })
-      await expect(ioas.hwpt(without, { dirtyTracking: true })).rejects.toMatchObject({ code: 'EOPNOTSUPP' })
-      mock(iommufd, 'destroy', stdev)
     })
   },
 )
