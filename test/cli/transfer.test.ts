@@ -62,7 +62,10 @@ describe.each(['v1', 'v2'])('%s', (protocol) => {
       ok: true,
       protocol,
       devices: [{ protocol, identity: { kind: 'simulated', name: source, vendor: 0x1b36, device: 0x7666 } }],
-      sections: [{ section: 1, kind: 'device-state', device: 0 }],
+      sections: [
+        { section: 1, kind: 'device-state', device: 0, optional: false },
+        { section: 2, kind: 'wiring', device: 0, optional: true, wiring: { command: { busMaster: false } } },
+      ],
       bytes: statSync(path).size,
       strong: false,
       keyed: false,
