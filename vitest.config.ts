@@ -6,6 +6,7 @@ import { allRequired } from './test/support/require-all.js'
 export default defineConfig({
   test: {
     pool: 'forks',
+    setupFiles: ['./test/coverage/recorder.ts'],
     reporters: allRequired() ? ['default', './test/support/no-skips.ts'] : ['default'],
     coverage: { provider: 'v8', include: ['lib/**/*.ts'], reporter: ['text', 'json-summary'] },
     projects: [

@@ -8,7 +8,7 @@ import { binding } from '../../lib/binding.js'
 /** The backend that what a factory makes lives in; every other one is the kernel's. */
 const backendOfFactory: Readonly<Record<string, string>> = {
   openSimulated: 'simulated',
-  connectVfioUser: 'vfio-user',
+  openVfioUser: 'vfio-user',
 }
 
 const FEATURE_OPERATIONS = [
@@ -38,7 +38,9 @@ function record(into: string): void {
     const prototype = Object.getPrototypeOf(handle)
     if (known.has(handle) || prototype === Object.prototype || prototype === null) return
     known.add(handle)
-    const type = handle.constructor.name
+    // One class for three kinds of address space.
+    const { kind } = handle as { readonly kind?: unknown }
+    const type = typeof kind === 'string' ? `${handle.constructor.name} ${kind}` : handle.constructor.name
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
       if (typeof value !== 'function' || name === 'constructor') continue
       Object.defineProperty(handle, name, { value: watched(value as Callable, type, name, () => backend) })
