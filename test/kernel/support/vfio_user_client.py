@@ -14,6 +14,8 @@ IOVA = 0x100000
 PAGE = 4096
 DMA_SOURCE, DMA_DESTINATION, DMA_COUNT, DMA_COMMAND, RAISE, ACKNOWLEDGE = 0x80, 0x88, 0x90, 0x98, 0x60, 0x64
 DEVICE_BUFFER = 0x40000
+# The buffer has 4096 bytes, but a transfer that reaches its end ends QEMU 7.2, which takes it for one too long.
+BYTES = 2048
 
 
 class Client:
@@ -77,10 +79,10 @@ def session(number):
     view[0:PAGE] = text
     client.map(IOVA, 4 * PAGE, memory)
     client.map(0x800000, PAGE, None, expected=95)
-    client.copy(IOVA, DEVICE_BUFFER, PAGE, False)
-    client.copy(DEVICE_BUFFER, IOVA + 2 * PAGE, PAGE, True)
-    arrived = view[2 * PAGE : 3 * PAGE] == text
-    untouched = view[PAGE : 2 * PAGE] == bytes(PAGE) and view[3 * PAGE :] == bytes(PAGE)
+    client.copy(IOVA, DEVICE_BUFFER, BYTES, False)
+    client.copy(DEVICE_BUFFER, IOVA + 2 * PAGE, BYTES, True)
+    arrived = view[2 * PAGE : 2 * PAGE + BYTES] == text[:BYTES]
+    untouched = view[PAGE : 2 * PAGE] == bytes(PAGE) and not any(view[2 * PAGE + BYTES :])
     client.unmap(IOVA, PAGE, expected=2)
     client.unmap(IOVA, 4 * PAGE)
     client.map(IOVA, 4 * PAGE, memory)
