@@ -397,7 +397,7 @@ class ScriptedSys final : public kernel::Sys {
     auto* reset = static_cast<uapi::VfioPciHotReset*>(argument);
     if (reset->argsz != sizeof(*reset) + 4 * reset->count || reset->flags != 0) return -EINVAL;
     shownGroups.resize(reset->count);
-    std::memcpy(shownGroups.data(), reset + 1, 4 * shownGroups.size());
+    if (!shownGroups.empty()) std::memcpy(shownGroups.data(), reset + 1, 4 * shownGroups.size());
     for (const int group : shownGroups) {
       if (!isOpen(group)) return -EBADF;
       if (file(group).kind != "group") return -EINVAL;
