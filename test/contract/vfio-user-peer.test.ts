@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: MIT
 // A vfio-user server that dies, falls silent, or was never there: what its client says, and what becomes of the other device.
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { migrate, openDevice } from '../../lib/index.js'
 import { allEnded, servedElsewhere, servedHere } from '../support/served-device.js'
 
 afterAll(allEnded)
+
+/** Whether every thread of the process has stopped: the signal's sender does not wait for that. */
+function isStopped(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) =>
+    /^State:\s+T/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')),
+  )
+}
 
 // Slow enough to be caught in the middle: 64 reads or writes of a mebibyte, each of 20 ms.
 const slow = 'sim:v2,state=64MiB,precopy=off'
@@ -54,6 +62,7 @@ it('a server that falls silent is given up after the time-out', async () => {
   await using source = device
   const migration = await source.migration()
   server.child.kill('SIGSTOP')
+  await vi.waitUntil(() => isStopped(server.child.pid as number), { timeout: 10_000, interval: 1 })
   const began = performance.now()
   await expect(migration.state()).rejects.toMatchObject({ code: 'ERR_VFIO_PEER_TIMEOUT' })
   expect(performance.now() - began).toBeLessThan(5000)

@@ -51,9 +51,10 @@ class BusMaster final : public Device {
     std::memcpy(&value, from.data, from.size);
     if (offset == 16 || offset == 24) {
       std::vector<uint8_t> bytes(registers_[1], static_cast<uint8_t>(value));
-      if (!space_) return Failure::system(EIO, "", "DMA");
-      Status done = offset == 16 ? space_->write(registers_[0], {bytes.data(), bytes.size()})
-                                 : space_->read(registers_[0], Bytes{bytes.data(), bytes.size()});
+      const auto space = addressSpace();
+      if (!space) return Failure::system(EIO, "", "DMA");
+      Status done = offset == 16 ? space->write(registers_[0], {bytes.data(), bytes.size()})
+                                 : space->read(registers_[0], Bytes{bytes.data(), bytes.size()});
       if (!done) return std::move(done).failure();
       registers_[4] = 0;
       for (const uint8_t byte : bytes) registers_[4] += byte;
@@ -75,15 +76,16 @@ class BusMaster final : public Device {
     return Failure::system(ENOTTY, "ioctl", "migration");
   }
   Result<uint64_t> migrationDataSize() override { return Failure::system(ENOTTY, "ioctl", "migration"); }
-  std::shared_ptr<AddressSpace> addressSpace() override { return space_; }
+  std::shared_ptr<AddressSpace> addressSpace() override {
+    std::lock_guard lock(mutex_);
+    return space_;
+  }
   Status attach(std::shared_ptr<AddressSpace> space) override {
+    std::lock_guard lock(mutex_);
     space_ = std::move(space);
     return {};
   }
-  Status detach() override {
-    space_.reset();
-    return {};
-  }
+  Status detach() override { return attach(nullptr); }
   Status feature(uint32_t, Bytes) override { return Failure::system(ENOTTY, "ioctl", "feature"); }
 
   bool armed() {
