@@ -18,7 +18,7 @@ export async function serveDevice(
     passThrough: options.passThrough ?? false,
     anyDirectory: options.anyDirectory ?? false,
     once: options.once ?? false,
-    twinSocket: options.twinSocket,
+    twinSocket: options.twinSocket ?? true,
     strict: options.strict ?? false,
     ...(options.allowUid === undefined ? {} : { allowUids: options.allowUid }),
     ...(options.maxTransfer === undefined ? {} : { maxTransfer: options.maxTransfer }),

@@ -10,7 +10,7 @@ export interface ServeCommandOptions extends CommonOptions {
   readonly allowUid?: readonly number[]
   readonly anyDirectory?: boolean
   readonly once?: boolean
-  readonly twinSocket: boolean
+  readonly twinSocket?: boolean
   readonly strict?: boolean
   readonly maxTransfer?: number
   readonly maxDmaMaps?: number
@@ -38,7 +38,8 @@ export function serveCommand(): Command {
       ).argParser((text, before: readonly number[] | undefined) => [...(before ?? []), whole(text)]),
     )
     .option('--any-directory', 'serve in a directory that others can enter, all the same')
-    .option('--no-twin-socket', 'offer no second socket for DMA messages')
+    .option('--twin-socket', 'offer a second socket for DMA messages (the default)')
+    .option('--no-twin-socket', 'offer none')
     .option('--strict', 'refuse in stopped states what libvfio-user refuses there')
     .addOption(
       new Option('--max-transfer <size>', 'data of one message, 4KiB to 64MiB (default 1MiB)').argParser(
