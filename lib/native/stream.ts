@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Framed streams.
+import type { NativePumped } from './data.js'
+import type { Outcome } from './failure.js'
+
+export interface NativeFrameWriterOptions {
+  readonly strong: boolean
+  /** HMAC-SHA256 key, or null. */
+  readonly key: Uint8Array | null
+}
+
+export interface NativeFrameTotals {
+  readonly frames: number
+  /** All bytes of the stream so far, headers included. */
+  readonly bytes: number
+  readonly payloadBytes: number
+}
+
+export interface NativeFrameWriter {
+  writeControl(type: number, section: number, payload: Uint8Array): Promise<Outcome<null>>
+  /** One data frame. */
+  writeData(section: number, data: Uint8Array): Promise<Outcome<null>>
+  /** The end record. */
+  finish(): Promise<Outcome<null>>
+  totals(): NativeFrameTotals
+  cancel(): void
+  close(): Promise<null>
+}
+
+export interface NativeFrameReaderOptions {
+  readonly key: Uint8Array | null
+  /** Largest data frame that is accepted, in bytes. */
+  readonly maxData: number
+}
+
+export interface NativeFrame {
+  readonly type: number
+  readonly flags: number
+  readonly section: number
+  readonly length: number
+  /** The payload of a control frame; null for a data frame, whose payload must be pumped or skipped next. */
+  readonly payload: ArrayBuffer | null
+}
+
+export interface NativeFrameReader {
+  /** The next frame; null once the end record was read and found right. */
+  next(): Promise<Outcome<NativeFrame | null>>
+  /** Reads past the data frames of `section` that follow, checking them. */
+  skipData(section: number): Promise<Outcome<NativePumped>>
+  totals(): NativeFrameTotals
+  cancel(): void
+  close(): Promise<null>
+}
