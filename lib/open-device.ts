@@ -42,8 +42,7 @@ export interface OpenOptions {
    * group. {@link MigratableDevice.path} says which it was.
    *
    * Only through a group: dirty tracking of the container, the only one for a v1 device and for most emulated ones; DMA into another
-   * device's memory (Linux 6.12); a second open. Only by the node: dirty bits kept by the IOMMU (Linux 6.7); moving to another address
-   * space while open.
+   * device's memory (Linux 6.12); a second open. Only by the node: dirty bits kept by the IOMMU (Linux 6.7).
    */
   readonly path?: 'auto' | DevicePath
   /** What the device must be able to do, where that depends on the path. */

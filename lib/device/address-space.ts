@@ -118,8 +118,9 @@ export class AddressSpace implements AsyncDisposable {
 
   /**
    * Takes away all that is mapped from `iova` to `iova + size`; what lies between mappings need not be mapped.
-   * @param options.dirty takes the pages that devices wrote until then, with no gap in which a write is lost; tracking must be on. It must be
-   *   in pages no smaller than those tracked; the same stretch or another
+   * @param options.dirty takes the pages that devices wrote until then; tracking must be on. A container reports and unmaps in one request, so
+   *   that no write is lost in between; an IOAS in two, so let the devices be stopped first. It must be in pages no smaller than those tracked;
+   *   the same stretch or another
    * @returns how many bytes were mapped there
    * @throws {VfioSystemError} `EINVAL`: cuts through a mapping, or no whole pages
    */
