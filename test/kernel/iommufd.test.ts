@@ -80,6 +80,33 @@ requires('iommufd and two edu functions', hasIommufd && otherEdu !== '', 'not in
       expect(await space.unmap(iova, memory.size)).toBe(0n)
     })
 
+    it('interrupts by MSI and by INTx, as it does through its group', async () => {
+      const device = await opened()
+      const config = await device.region(7)
+      await config.writeRegister(4, 2, 0x6)
+      const registers = await device.region(0)
+      for (const kind of ['msi', 'intx'] as const) {
+        const interrupts = await device.interrupts(kind)
+        await interrupts.enable()
+        await registers.writeRegister(0x60, 4, 1) // raises
+        expect(await interrupts.vector(0).wait({ signal: AbortSignal.timeout(20_000) })).toBe(1)
+        await registers.writeRegister(0x64, 4, 1) // acknowledges
+        await interrupts.disable()
+      }
+    })
+
+    it('is hot reset without a group to show', async () => {
+      const device = await opened()
+      const info = await device.hotResetInfo()
+      expect(info.devices.map(({ address }) => address)).toContain(edu)
+      const registers = await device.region(0)
+      await (await device.region(7)).writeRegister(4, 2, 0x6)
+      await registers.writeRegister(0x04, 4, 5)
+      await device.hotReset()
+      await (await device.region(7)).writeRegister(4, 2, 0x6)
+      expect(await registers.readRegister(0x00, 4)).toBe(0x010000ed)
+    })
+
     it('leaves the addresses out that it reserves', async () => {
       const space = await (await opened()).addressSpace()
       const { ranges, pageSizes, dirtyPageSizes } = await space.info()
