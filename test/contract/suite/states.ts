@@ -51,6 +51,13 @@ export function statesContract(backend: Backend): void {
     })
   }
 
+  it('estimates what a stop-copy would take, where its protocol can', async () => {
+    await using device = await backend.open()
+    const size = await (await device.migration()).stopCopySize()
+    if (backend.protocol === 'v1') expect(size).toBeUndefined()
+    else expect(size).toBeGreaterThan(0n)
+  })
+
   it('has no way into a state it lacks', async () => {
     await using device = await backend.open()
     const migration = await device.migration()
