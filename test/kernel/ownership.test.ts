@@ -295,7 +295,7 @@ requires(
   })
   afterEach(async () => {
     for (const one of open.splice(0).reverse()) await one[Symbol.asyncDispose]()
-    for (const uuid of uuids) removeDevice(uuid)
+    for (const uuid of uuids) await removeDevice(uuid)
   })
 
   const released = async (): Promise<void> => {

@@ -120,7 +120,7 @@ requires(
     })
     afterEach(async () => {
       for (const one of open.splice(0).reverse()) await one[Symbol.asyncDispose]()
-      for (const uuid of uuids) removeDevice(uuid)
+      for (const uuid of uuids) await removeDevice(uuid)
     })
 
     it.each(['from', 'to'])('memory and registers arrive, %s the server', async (direction) => {

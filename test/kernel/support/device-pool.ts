@@ -5,13 +5,13 @@ import { createTestDevice, type Parameters, removeDevice } from './mdev.js'
 /** Devices of one kind, for tests that open what they need and close it: as many exist as were ever open at once. */
 export class DevicePool {
   readonly #make: () => string | undefined
-  readonly #remove: (uuid: string) => void
+  readonly #remove: (uuid: string) => Promise<void>
   readonly #idle: string[] = []
   readonly #open = new Map<MigratableDevice, string>()
 
   private constructor(
     make: () => string | undefined,
-    remove: (uuid: string) => void,
+    remove: (uuid: string) => Promise<void>,
     idle: readonly string[],
   ) {
     this.#make = make
@@ -28,7 +28,7 @@ export class DevicePool {
   static of(uuids: readonly string[]): DevicePool {
     return new DevicePool(
       () => undefined,
-      () => {},
+      async () => {},
       uuids,
     )
   }
@@ -55,6 +55,6 @@ export class DevicePool {
       this.#idle.push(uuid)
     }
     this.#open.clear()
-    for (const uuid of this.#idle.splice(0)) this.#remove(uuid)
+    for (const uuid of this.#idle.splice(0)) await this.#remove(uuid)
   }
 }

@@ -2,6 +2,7 @@
 // Mediated devices of the kernel this runs on, made and removed through sysfs.
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 
 const MODULE = '/sys/module/vfm_test'
 const PARENT = '/sys/class/mdev_bus/vfm_test/mdev_supported_types'
@@ -29,9 +30,12 @@ export function createTestDevice(type: string, parameters: Parameters = {}): str
   }
 }
 
-/** Removes a mediated device that nobody has open. */
-export function removeDevice(uuid: string): void {
-  writeFileSync(`/sys/bus/mdev/devices/${uuid}/remove`, '1')
+/**
+ * Removes a mediated device. The kernel makes whoever asks wait until nobody has it open, a mapping included, and mappings go when the event
+ * loop turns: so it is not this thread that waits.
+ */
+export function removeDevice(uuid: string): Promise<void> {
+  return writeFile(`/sys/bus/mdev/devices/${uuid}/remove`, '1')
 }
 
 /** Writes an attribute of the module's own (`fault`, `delay_ms`, ...). */
