@@ -47,6 +47,13 @@ export const errorCodes = {
     'the process at the other end of a socket has gone, or the connection to it was given up',
   ERR_VFIO_PEER_TIMEOUT:
     'the process at the other end of a socket did not answer in time; the connection was given up',
+  ERR_VFIO_NO_P2P: 'several devices are to move as one, and not all of them can be quieted before any stops',
+  ERR_VFIO_JOURNAL: 'the journal of a migration is missing, damaged, or cannot be written',
+  ERR_VFIO_ID_USED: 'there has been a migration of that id: ids are used once',
+  ERR_VFIO_UNAUTHORISED: 'the peer may not load into these devices',
+  ERR_VFIO_PROTOCOL: 'the engine at the other end said something that makes no sense where it stands',
+  ERR_VFIO_OUTCOME_UNKNOWN: 'committed, but the destination was not heard of since: it may run there',
+  ERR_VFIO_ABORTED_BY_PEER: 'the other side gave the migration up',
   ERR_VFIO_CLOSED: 'the handle is closed',
 } as const
 
