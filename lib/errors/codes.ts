@@ -29,6 +29,7 @@ export const errorCodes = {
   ERR_VFIO_NOT_MIGRATABLE: 'the device offers neither migration protocol',
   ERR_VFIO_TRANSITION: 'a device did not enter the state that was asked for',
   ERR_VFIO_NO_ROUTE: 'no legal route leads from the device state to the one that was asked for',
+  ERR_VFIO_NO_CONVERGENCE: 'the switchover policy gave a save up: the device dirties its state too fast',
   ERR_VFIO_INCOMPATIBLE: 'source and destination differ in protocol, kind or size',
   ERR_VFIO_CHUNK_TOO_LARGE: 'a v1 chunk does not fit the data section of the destination',
   ERR_VFIO_CHUNK_BORDERS: 'a v1 stream without frames has lost its chunk borders',

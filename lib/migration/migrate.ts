@@ -144,7 +144,7 @@ class MigrationRun {
       signal,
     })
     this.#saving = saving
-    this.#clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
+    this.#clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', downSince(saving))
     await saving.pipeInto(this.#loading)
     this.#followSwitchover()
     if (wiring !== false) {
@@ -164,20 +164,21 @@ class MigrationRun {
 
   /** The save switches by itself; the clock learns of it here. */
   #followSwitchover(): void {
-    const { stoppedAt, preCopied } = this.#saving ?? {}
-    if (this.#clock.phase !== 'pre-copy' || stoppedAt === undefined || preCopied === undefined) return
-    this.#clock.enter('stop-copy', stoppedAt, preCopied)
+    const saving = this.#saving
+    if (this.#clock.phase !== 'pre-copy' || saving?.preCopied === undefined) return
+    this.#clock.enter('stop-copy', downSince(saving), saving.preCopied)
   }
 
   async #report(): Promise<MigrationReport> {
     const { phases, totalMs } = this.#clock.finish()
-    const { stoppedAt, moved, protocol } = this.#saving as SaveSession
+    const saving = this.#saving as SaveSession
+    const { moved, protocol } = saving
     return {
       ok: true,
       protocol,
       bytes: moved.bytes,
       totalMs,
-      downtimeMs: (this.#runningAt as number) - (stoppedAt ?? this.#clock.startedAt),
+      downtimeMs: (this.#runningAt as number) - (downSince(saving) ?? this.#clock.startedAt),
       source: await where(this.#source, this.#leaving),
       destination: await where(this.#destination, this.#entering),
       phases,
@@ -204,6 +205,11 @@ class MigrationRun {
       destinationRecovery: this.#loading?.recovery ?? (this.#loading === undefined ? ofCause : undefined),
     })
   }
+}
+
+/** When the downtime of a save began; `undefined` before. */
+function downSince({ quiescedAt, stoppedAt }: SaveSession): number | undefined {
+  return quiescedAt ?? stoppedAt
 }
 
 function mayRun({ state }: DeviceReport): boolean {
