@@ -2,7 +2,7 @@
 import type { RecoveryPolicy } from '../errors/index.js'
 import type { Moved } from '../migration/chunk.js'
 import { NOTHING } from '../migration/progress.js'
-import type { SaveOptions, SaveSession } from '../migration/save-session.js'
+import type { PreCopySnapshot, SaveOptions, SaveSession } from '../migration/save-session.js'
 import type { SetPolicy } from '../policy/index.js'
 import { Barrier } from './barrier.js'
 import { JointSwitchover } from './joint-switchover.js'
@@ -13,8 +13,8 @@ export interface SaveSetOptions
   readonly recovery?: RecoveryPolicy
   /** Asked for all devices together whether to leave pre-copy. */
   readonly policy: SetPolicy
-  /** All of a device's state has been called initial no longer: what was acknowledged is to be acknowledged again. */
-  readonly onQuiet?: () => void
+  /** Told what a device said each time its pre-copy was drained, before the policy is asked. */
+  readonly onSnapshot?: (index: number, snapshot: PreCopySnapshot) => void
 }
 
 /**
@@ -42,7 +42,23 @@ export class SaveSet {
     this.#switchover = new JointSwitchover(
       members.map(({ migration }) => options.preCopy === true && migration.capabilities.preCopy),
       options.policy,
+      options.onSnapshot,
     )
+  }
+
+  /** Whether it has failed or was given up. */
+  get failed(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Whether it waits in pre-copy for devices that have nothing to say for now. */
+  get idle(): boolean {
+    return this.#switchover.idle
+  }
+
+  /** Resolves when all devices have been asked to stop, or never. */
+  get stopping(): Promise<void> {
+    return this.#switchover.decided
   }
 
   /** What was read of each device so far. */
@@ -94,7 +110,7 @@ export class SaveSet {
 
   #start(index: number): Promise<SaveSession> {
     const { migration } = this.#members[index] as Member
-    const { recovery = 'previous', onQuiet, policy: _, ...options } = this.#options
+    const { recovery = 'previous', onSnapshot: _, policy: __, ...options } = this.#options
     return migration.save({
       ...options,
       recovery,
@@ -102,7 +118,6 @@ export class SaveSet {
       beforeStop: async () => {
         this.#switchover.switch()
         await this.#stop.arrive(index)
-        if (index === 0) onQuiet?.()
       },
       beforeRun: () => this.#run.arrive(index),
     })

@@ -97,6 +97,10 @@ export class Save implements SaveSession {
     return this.#switchover.stoppedAt
   }
 
+  get stopCopyAt(): number | undefined {
+    return this.#switchover.stopCopyAt
+  }
+
   get preCopied(): Moved | undefined {
     return this.#preCopied
   }
