@@ -47,6 +47,9 @@ export const errorCodes = {
     'the process at the other end of a socket has gone, or the connection to it was given up',
   ERR_VFIO_PEER_TIMEOUT:
     'the process at the other end of a socket did not answer in time; the connection was given up',
+  ERR_VFIO_ADDRESS:
+    'the address of a peer or of a listener does not follow the grammar, or may not be used like that',
+  ERR_VFIO_PEER_REFUSED: 'the other side of a connection is not who it has to be, or refused this side',
   ERR_VFIO_CLOSED: 'the handle is closed',
 } as const
 

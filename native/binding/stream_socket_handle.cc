@@ -132,10 +132,11 @@ Napi::Value StreamSocketHandle::send(const Napi::CallbackInfo& info) {
   auto view = arguments.bytes(0);
   const Limits limits(arguments.integer(1), CancellationHandle::of(info[2]));
   if (!arguments.ok()) return info.Env().Undefined();
-  return run(
-      info.Env(), sending_, "send",
-      [limits, bytes = std::vector<uint8_t>(view.Data(), view.Data() + view.ByteLength())](
-          StreamSocket& socket) { return socket.send(ConstBytes(bytes.data(), bytes.size()), limits.get()); });
+  return run(info.Env(), sending_, "send",
+             [limits, bytes = std::vector<uint8_t>(view.Data(), view.Data() + view.ByteLength())](
+                 StreamSocket& socket) {
+               return socket.send(ConstBytes(bytes.data(), bytes.size()), limits.get());
+             });
 }
 
 Napi::Value StreamSocketHandle::endWriting(const Napi::CallbackInfo& info) {
