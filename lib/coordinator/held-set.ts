@@ -32,7 +32,9 @@ export class HeldSet {
   async run(): Promise<MemberEnd[]> {
     const quiet = await this.#lead('running-p2p')
     const ran = await this.#lead('running')
-    return Promise.all(this.#members.map((member, index) => endOf(member, { error: ran[index] ?? quiet[index] })))
+    return Promise.all(
+      this.#members.map((member, index) => endOf(member, { error: ran[index] ?? quiet[index] })),
+    )
   }
 
   /** A source's devices to stop: the other side runs. */
@@ -57,7 +59,9 @@ export class HeldSet {
   /** Throws the copy away, wherever it was left. */
   reset(): Promise<MemberEnd[]> {
     return Promise.all(
-      this.#members.map(async (member) => endOf(member, { error: await member.device.reset().then(nothing, itself) })),
+      this.#members.map(async (member) =>
+        endOf(member, { error: await member.device.reset().then(nothing, itself) }),
+      ),
     )
   }
 

@@ -45,7 +45,7 @@ export class DestinationEngine {
 
   constructor(parts: DestinationEngineParts) {
     this.#parts = parts
-    this.#party = new CommitParty(
+    this.#party = new CommitParty<DestinationState, DestinationEvent>(
       parts.journal,
       parts.first,
       destinationStep,
@@ -193,7 +193,8 @@ export class DestinationEngine {
           continue
         }
         if (signal?.aborted && state === 'receiving') await this.dispatch({ kind: 'give-up' })
-        else if (!(await this.#news.wait(repeat)) && state !== 'receiving') await this.dispatch({ kind: 'silence' })
+        else if (!(await this.#news.wait(repeat)) && state !== 'receiving')
+          await this.dispatch({ kind: 'silence' })
       }
     } finally {
       signal?.removeEventListener('abort', wake)
@@ -204,7 +205,12 @@ export class DestinationEngine {
   async farewell(): Promise<void> {
     const until = performance.now() + this.#parts.times.farewell
     // A source that has heard it closes the connection.
-    while (this.state === 'aborted' && this.#link?.alive && this.failure === undefined && performance.now() < until) {
+    while (
+      this.state === 'aborted' &&
+      this.#link?.alive &&
+      this.failure === undefined &&
+      performance.now() < until
+    ) {
       if (!(await this.#news.wait(Math.min(this.#parts.times.repeat, until - performance.now()))))
         await this.dispatch({ kind: 'silence' }).catch(() => {})
     }

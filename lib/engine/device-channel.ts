@@ -12,7 +12,12 @@ import { FrameWriter } from '../stream/frame-writer.js'
 import { deviceStateSection } from '../stream/section.js'
 import type { Wiring } from '../stream/wiring.js'
 import type { BulkChannel } from '../transport/index.js'
-import { captureStoppedWiring, captureWiring, type RestoreWiringOptions, restoreWiring } from '../wiring/wiring.js'
+import {
+  captureStoppedWiring,
+  captureWiring,
+  type RestoreWiringOptions,
+  restoreWiring,
+} from '../wiring/wiring.js'
 
 export interface OutgoingOptions {
   readonly strong: boolean

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+
+import type { Member } from '../coordinator/member.js'
 import type { Notice, NoticeKind } from '../device/notices.js'
 import { VfioError } from '../errors/index.js'
-import type { Member } from '../coordinator/member.js'
 
 const meanings: Readonly<Record<NoticeKind, string>> = {
   request: 'the kernel wants it back: somebody unbinds its driver or removes it',

@@ -22,11 +22,16 @@ export async function greet(
     await connection.send(encodeMessage(hello))
     const bytes = await connection.receive({ timeout, signal })
     if (bytes === undefined) {
-      throw new VfioError('ERR_VFIO_PEER_LOST', 'the engine at the other end closed the connection instead of answering')
+      throw new VfioError(
+        'ERR_VFIO_PEER_LOST',
+        'the engine at the other end closed the connection instead of answering',
+      )
     }
     const answer = decodeMessage(bytes)
     if (answer.type === 'refused') {
-      throw new VfioError(answer.code, `the destination refuses: ${answer.message}`, { device: answer.device })
+      throw new VfioError(answer.code, `the destination refuses: ${answer.message}`, {
+        device: answer.device,
+      })
     }
     if (answer.type !== 'welcome') {
       throw new VfioError('ERR_VFIO_PROTOCOL', `the destination answered "${answer.type}" to the greeting`)

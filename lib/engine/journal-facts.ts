@@ -5,7 +5,11 @@ import { holderOf } from './holder.js'
 import { printable } from './messages.js'
 
 /** What a journal says of the migration it is about, besides its records. */
-export async function journalFacts(members: readonly Member[], address: string, key: string): Promise<JournalFacts> {
+export async function journalFacts(
+  members: readonly Member[],
+  address: string,
+  key: string,
+): Promise<JournalFacts> {
   return {
     devices: await Promise.all(
       members.map(async ({ device, migration }) => {

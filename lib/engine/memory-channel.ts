@@ -24,7 +24,13 @@ export async function sendMemory(
   try {
     const saved = saves.save(write)
     // A memory that cannot be sent is no less a failure than a device that cannot be read.
-    await Promise.race([saved, rounds.then(() => saved, (error: unknown) => Promise.reject(saves.fail(error) ?? error))])
+    await Promise.race([
+      saved,
+      rounds.then(
+        () => saved,
+        (error: unknown) => Promise.reject(saves.fail(error) ?? error),
+      ),
+    ])
     await saved
     over.abort()
     await rounds

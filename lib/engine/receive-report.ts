@@ -56,7 +56,10 @@ export class ReceiveClock implements Disposable {
   #current: { readonly name: EnginePhase; readonly at: number; readonly bytes: number } | undefined
 
   constructor(
-    settings: { readonly onProgress?: (progress: ReceiveProgress) => void; readonly progressInterval?: number },
+    settings: {
+      readonly onProgress?: (progress: ReceiveProgress) => void
+      readonly progressInterval?: number
+    },
     loads: () => LoadSet | undefined,
   ) {
     this.#settings = settings

@@ -19,8 +19,8 @@ import { deadEnd, noRoute } from '../migration/refusal.js'
 import {
   type BulkChannel,
   type Connection,
-  type ListenOptions,
   type Listener,
+  type ListenOptions,
   listen,
   parseAddress,
 } from '../transport/index.js'
@@ -30,9 +30,9 @@ import { DestinationEngine } from './destination-engine.js'
 import { receiveDevice } from './device-channel.js'
 import { watchDevices } from './device-news.js'
 import { journalFacts } from './journal-facts.js'
-import { decodeProfile, type EngineMessage, engineVersion, type MessageOf, printable, troubleOf } from './messages.js'
-import { Reception } from './reception.js'
+import { decodeProfile, type EngineMessage, engineVersion, type MessageOf, troubleOf } from './messages.js'
 import { ReceiveClock, type ReceiveProgress, type ReceiveReport } from './receive-report.js'
+import { Reception } from './reception.js'
 import { abortedByPeer } from './send.js'
 import { type EngineTimes, type Times, timesOf } from './times.js'
 
@@ -144,7 +144,14 @@ class Receiving {
   }
 
   async #listen(): Promise<void> {
-    const { listen: address, tls, allInterfaces, listener: make = listen, onListening, onRefused } = this.#options
+    const {
+      listen: address,
+      tls,
+      allInterfaces,
+      listener: make = listen,
+      onListening,
+      onRefused,
+    } = this.#options
     const listener = await make(address, {
       ...(tls === undefined ? {} : { tls }),
       ...(allInterfaces === undefined ? {} : { allInterfaces }),
@@ -178,7 +185,10 @@ class Receiving {
     }
     await this.#preflight(hello)
     if (hello.memory && memory === undefined) {
-      throw new VfioError('ERR_VFIO_INCOMPATIBLE', 'the memory that the devices write is to be sent too, and nobody is here to take it')
+      throw new VfioError(
+        'ERR_VFIO_INCOMPATIBLE',
+        'the memory that the devices write is to be sent too, and nobody is here to take it',
+      )
     }
     if (this.#members.length > 1 && hello.allowWithoutP2p && !allowWithoutP2p)
       checkPeerToPeer(this.#members, allowWithoutP2p)
@@ -255,7 +265,8 @@ class Receiving {
     const state = await engine.outcome(signal, confirmation).catch(() => engine.state)
     if (state === 'done' || state === 'running' || state === 'aborted') this.#clock.enter('finish')
     await engine.farewell()
-    if (engine.failure === undefined && (state === 'done' || state === 'running')) return this.#report(engine, state)
+    if (engine.failure === undefined && (state === 'done' || state === 'running'))
+      return this.#report(engine, state)
     throw await this.#failure(cause ?? this.#causeOf(engine), outcomeOf(engine, state))
   }
 
@@ -270,7 +281,9 @@ class Receiving {
       ...(dataPath === undefined ? {} : { dataPath }),
       ...(maxChunk === undefined ? {} : { maxChunk }),
     })
-    const channels = await Promise.all(this.#members.map((_, index) => this.#channel(reception.channel(index))))
+    const channels = await Promise.all(
+      this.#members.map((_, index) => this.#channel(reception.channel(index))),
+    )
     const memoryChannel = this.#withMemory ? await this.#channel(reception.channel('memory')) : undefined
     this.#throwIfGivenUp()
     engine.send({ type: 'ready' })
@@ -318,7 +331,9 @@ class Receiving {
       this.#initial.set(message.device, message.bytes)
       this.#acknowledgeInitial()
     } else {
-      this.#giveUp(new VfioError('ERR_VFIO_PROTOCOL', `the source said "${message.type}", which is not its to say here`))
+      this.#giveUp(
+        new VfioError('ERR_VFIO_PROTOCOL', `the source said "${message.type}", which is not its to say here`),
+      )
     }
   }
 
@@ -330,7 +345,8 @@ class Receiving {
       this.#initial.delete(device)
       this.#engine?.send({ type: 'initial-loaded', device, bytes })
     }
-    if (this.#initial.size > 0 && !this.#work.signal.aborted) setTimeout(() => this.#acknowledgeInitial(), 10).unref()
+    if (this.#initial.size > 0 && !this.#work.signal.aborted)
+      setTimeout(() => this.#acknowledgeInitial(), 10).unref()
   }
 
   #giveUp(reason: unknown): void {

@@ -2,7 +2,14 @@
 import { throwIfAborted, VfioError } from '../errors/index.js'
 import type { BulkChannel, Connection, Listener } from '../transport/index.js'
 import { equal } from './authorisation.js'
-import { decodeMessage, type EngineMessage, encodeMessage, engineVersion, type MessageOf, troubleOf } from './messages.js'
+import {
+  decodeMessage,
+  type EngineMessage,
+  encodeMessage,
+  engineVersion,
+  type MessageOf,
+  troubleOf,
+} from './messages.js'
 
 type Channel = number | 'memory'
 
@@ -36,7 +43,11 @@ export class Reception {
   #deciding: Promise<unknown> = Promise.resolve()
 
   /** @param known the migration that this engine is in already, when it comes back after a crash: no other begins here */
-  constructor(listener: Listener, options: ReceptionOptions, known?: { readonly id: string; readonly key: string }) {
+  constructor(
+    listener: Listener,
+    options: ReceptionOptions,
+    known?: { readonly id: string; readonly key: string },
+  ) {
     this.#listener = listener
     this.#options = options
     this.#known = known
@@ -88,7 +99,9 @@ export class Reception {
     } catch (error) {
       const known = asError(error)
       this.#options.refused(connection.peer.address, known)
-      await connection.send(encodeMessage({ type: 'refused', ...troubleOf(known) }), { timeout: 1000 }).catch(() => {})
+      await connection
+        .send(encodeMessage({ type: 'refused', ...troubleOf(known) }), { timeout: 1000 })
+        .catch(() => {})
       await connection.close().catch(() => {})
     }
   }
@@ -109,7 +122,10 @@ export class Reception {
         this.#check(message)
         const channel = this.#channels.get(message.channel)
         if (channel === undefined || channel.settled) {
-          throw new VfioError('ERR_VFIO_PROTOCOL', `channel ${message.channel} is not there, or connected already`)
+          throw new VfioError(
+            'ERR_VFIO_PROTOCOL',
+            `channel ${message.channel} is not there, or connected already`,
+          )
         }
         channel.resolve(await connection.bulk('in'))
         return
@@ -120,7 +136,8 @@ export class Reception {
   }
 
   async #begin(hello: MessageOf<'hello'>, connection: Connection): Promise<void> {
-    if (this.#known !== undefined) throw new VfioError('ERR_VFIO_BUSY', 'another migration is in progress here')
+    if (this.#known !== undefined)
+      throw new VfioError('ERR_VFIO_BUSY', 'another migration is in progress here')
     await this.#options.hello(hello, connection)
     this.#known = { id: hello.id, key: hello.key }
     // From here on it is in the journal: a source that does not hear it is one that is lost.
@@ -181,5 +198,7 @@ class Promised<T> {
 function asError(error: unknown): VfioError {
   if (error instanceof VfioError) return error
   const { message } = error as { message?: unknown }
-  return new VfioError('ERR_VFIO_MIGRATION', typeof message === 'string' ? message : String(error), { cause: error })
+  return new VfioError('ERR_VFIO_MIGRATION', typeof message === 'string' ? message : String(error), {
+    cause: error,
+  })
 }

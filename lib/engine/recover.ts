@@ -2,7 +2,7 @@
 // Finishing a migration whose engine died: the same engines as before, begun where the journal says.
 import { type DestinationState, recoverDestination as destinationAfterCrash } from '../commit/destination.js'
 import { defaultJournalDirectory, Journal, type JournalSide } from '../commit/journal.js'
-import { recoverSource as sourceAfterCrash, type SourceState } from '../commit/source.js'
+import { type SourceState, recoverSource as sourceAfterCrash } from '../commit/source.js'
 import type { Holding } from '../commit/step.js'
 import { HeldSet } from '../coordinator/held-set.js'
 import { endOf, type Member, type MemberEnd, membersOf } from '../coordinator/member.js'
@@ -13,8 +13,8 @@ import { DestinationEngine } from './destination-engine.js'
 import { greet } from './greeting.js'
 import { engineVersion } from './messages.js'
 import { Reception } from './reception.js'
-import { SourceEngine } from './source-engine.js'
 import { abortedByPeer } from './send.js'
+import { SourceEngine } from './source-engine.js'
 import { type EngineTimes, timesOf } from './times.js'
 
 interface CommonRecoverOptions {
@@ -38,7 +38,9 @@ export interface RecoverSourceOptions extends CommonRecoverOptions, Pick<Connect
   readonly patience?: number
 }
 
-export interface RecoverDestinationOptions extends CommonRecoverOptions, Pick<ListenOptions, 'tls' | 'allInterfaces'> {
+export interface RecoverDestinationOptions
+  extends CommonRecoverOptions,
+    Pick<ListenOptions, 'tls' | 'allInterfaces'> {
   /** Where to listen for the source. Default: where it was listened. */
   readonly listen?: string
   /**
@@ -93,13 +95,20 @@ export async function recoverSource(
           timeout: times.connect,
           ...(tls === undefined ? {} : { tls }),
         })
-        return greet(connection, { type: 'resume', version: engineVersion, id, key }, { timeout: times.connect, signal: limit })
+        return greet(
+          connection,
+          { type: 'resume', version: engineVersion, id, key },
+          { timeout: times.connect, signal: limit },
+        )
       },
     })
     await engine.settled()
     if (resume) {
       if (engine.state !== 'committed') {
-        throw new VfioError('ERR_VFIO_JOURNAL', `migration ${id} is ${engine.state} here: there is nothing to resume by a word`)
+        throw new VfioError(
+          'ERR_VFIO_JOURNAL',
+          `migration ${id} is ${engine.state} here: there is nothing to resume by a word`,
+        )
       }
       await engine.dispatch({ kind: 'operator-resume' })
     }
@@ -151,7 +160,9 @@ export async function recoverDestination(
     const { facts } = journal.header
     const members = await heldMembers(devices, facts.devices.length)
     const set = new HeldSet(members)
-    const committed = journal.records.some((record) => record === 'committed' || record === 'promoted-by-operator')
+    const committed = journal.records.some(
+      (record) => record === 'committed' || record === 'promoted-by-operator',
+    )
     const holding: Holding = await set.holding(committed ? 'loaded-or-running' : 'loaded')
     const engine = new DestinationEngine({
       journal,
@@ -164,7 +175,10 @@ export async function recoverDestination(
     await engine.settled()
     if (decide !== undefined) {
       if (engine.state !== 'loaded')
-        throw new VfioError('ERR_VFIO_JOURNAL', `migration ${id} is ${engine.state} here: there is nothing to ${decide}`)
+        throw new VfioError(
+          'ERR_VFIO_JOURNAL',
+          `migration ${id} is ${engine.state} here: there is nothing to ${decide}`,
+        )
       await engine.dispatch({ kind: decide === 'promote' ? 'operator-promote' : 'operator-abort' })
     }
     if (engine.state !== 'done' && engine.state !== 'uncertain') {
@@ -226,6 +240,10 @@ async function heldMembers(devices: readonly MigratableDevice[], wanted: number)
 
 function keyOf(journal: Journal): string {
   const { key } = journal.header.facts
-  if (key === undefined) throw new VfioError('ERR_VFIO_JOURNAL', `${journal.path}: it does not say how the engines know one another`)
+  if (key === undefined)
+    throw new VfioError(
+      'ERR_VFIO_JOURNAL',
+      `${journal.path}: it does not say how the engines know one another`,
+    )
   return key
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What a journal that was left behind means, for people and for whoever finishes the migration. Reads, and decides nothing.
-import type { Holding } from '../commit/step.js'
+
 import type { JournalSummary } from '../commit/journal.js'
-import { Keeper } from '../ownership/index.js'
+import type { Holding } from '../commit/step.js'
 import { parseDeviceSpec } from '../device/spec.js'
+import { Keeper } from '../ownership/index.js'
 import { holderOf } from './holder.js'
 
 /** Where a migration stands on this side. */
@@ -72,7 +73,12 @@ async function lookAt({
   holder,
 }: JournalSummary['facts']['devices'][number]): Promise<RecoveryDevice> {
   const holding = holder !== undefined && (await holderOf(spec)) === holder ? 'held' : 'lost'
-  return { device: spec, protocol, holding, state: holding === 'held' ? await stateAtKeeper(spec) : undefined }
+  return {
+    device: spec,
+    protocol,
+    holding,
+    state: holding === 'held' ? await stateAtKeeper(spec) : undefined,
+  }
 }
 
 async function stateAtKeeper(spec: string): Promise<string | undefined> {
@@ -94,7 +100,12 @@ function ofSource({ records }: JournalSummary, held: boolean): Meaning {
   if (wrote('done')) return finished('The destination runs, and this side has let go.')
   if (wrote('resumed-by-operator')) {
     return held
-      ? { state: 'given-up', known: 'An operator had the devices run again here.', check: undefined, can: ['finish'] }
+      ? {
+          state: 'given-up',
+          known: 'An operator had the devices run again here.',
+          check: undefined,
+          can: ['finish'],
+        }
       : lost('An operator had the devices run again here, and whoever held them is gone since.')
   }
   if (wrote('aborted') && wrote('running'))
@@ -106,14 +117,22 @@ function ofSource({ records }: JournalSummary, held: boolean): Meaning {
     }
   if (wrote('aborted')) {
     return held
-      ? { state: 'given-up', known: 'It was given up; the devices are to run again here.', check: undefined, can: ['finish'] }
-      : lost('It was given up, and the devices were lost before they ran again: a complete copy at the destination may be the last one.')
+      ? {
+          state: 'given-up',
+          known: 'It was given up; the devices are to run again here.',
+          check: undefined,
+          can: ['finish'],
+        }
+      : lost(
+          'It was given up, and the devices were lost before they ran again: a complete copy at the destination may be the last one.',
+        )
   }
   if (wrote('committed')) {
     return {
       state: 'outcome-unknown',
       known: `The destination was told to run, and has not answered. The devices here ${held ? 'are kept, stopped' : 'are lost'}.`,
-      check: 'What the destination knows: vfio-migrate recover there. Only if its copy is gone for good and never ran may the devices run here again.',
+      check:
+        'What the destination knows: vfio-migrate recover there. Only if its copy is gone for good and never ran may the devices run here again.',
       can: held ? ['finish', 'resume'] : ['finish'],
     }
   }
@@ -124,7 +143,9 @@ function ofSource({ records }: JournalSummary, held: boolean): Meaning {
         check: undefined,
         can: ['finish'],
       }
-    : lost('It was cut short, and the devices went with their engine. A complete copy at the destination, if there is one, may be promoted there.')
+    : lost(
+        'It was cut short, and the devices went with their engine. A complete copy at the destination, if there is one, may be promoted there.',
+      )
 }
 
 function ofDestination({ records }: JournalSummary, held: boolean): Meaning {
@@ -153,25 +174,32 @@ function ofDestination({ records }: JournalSummary, held: boolean): Meaning {
           check: undefined,
           can: ['finish'],
         }
-      : lost('It is committed, and the devices were lost: they may have run before that. The source must not run again unless they did nothing that counts.')
+      : lost(
+          'It is committed, and the devices were lost: they may have run before that. The source must not run again unless they did nothing that counts.',
+        )
   }
   if (wrote('loaded') && held) {
     return {
       state: 'copy-waiting',
       known: 'The copy is complete, and stopped. The source has not told it what to become.',
-      check: "What the source knows: vfio-migrate recover there. Only if its devices are gone and did not run again may the copy run on an operator's word (--promote).",
+      check:
+        "What the source knows: vfio-migrate recover there. Only if its devices are gone and did not run again may the copy run on an operator's word (--promote).",
       can: ['finish', 'promote', 'abort'],
     }
   }
   return {
     state: 'cut-short',
-    known: wrote('loaded') ? 'The copy was complete, and is lost. It never ran.' : 'It was cut short before the copy was complete. It never ran.',
+    known: wrote('loaded')
+      ? 'The copy was complete, and is lost. It never ran.'
+      : 'It was cut short before the copy was complete. It never ran.',
     check: undefined,
     can: ['finish'],
   }
 }
 
-function wroteIn(records: JournalSummary['records']): (record: JournalSummary['records'][number]['record']) => boolean {
+function wroteIn(
+  records: JournalSummary['records'],
+): (record: JournalSummary['records'][number]['record']) => boolean {
   return (record) => records.some((line) => line.record === record)
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { randomBytes, randomUUID } from 'node:crypto'
-import { beginSource } from '../commit/source.js'
 import { checkMigrationId, defaultJournalDirectory, Journal } from '../commit/journal.js'
+import { beginSource } from '../commit/source.js'
 import { checkPeerToPeer, endOf, type Member, type MemberEnd, membersOf } from '../coordinator/member.js'
 import { SaveSet, type SaveSetOptions } from '../coordinator/save-set.js'
 import {
@@ -20,12 +20,19 @@ import type { PreCopySnapshot, SaveSession } from '../migration/save-session.js'
 import type { SetPolicy } from '../policy/index.js'
 import type { BulkChannel, Connection } from '../transport/index.js'
 import { type ConnectOptions, connect } from '../transport/index.js'
-import { watchDevices } from './device-news.js'
-import { journalFacts } from './journal-facts.js'
 import { OutgoingDevice } from './device-channel.js'
-import { sendMemory } from './memory-channel.js'
-import { type EngineMessage, encodeProfile, engineVersion, type OfferedDevice, printable, troubleOf } from './messages.js'
+import { watchDevices } from './device-news.js'
 import { greet } from './greeting.js'
+import { journalFacts } from './journal-facts.js'
+import { sendMemory } from './memory-channel.js'
+import {
+  type EngineMessage,
+  encodeProfile,
+  engineVersion,
+  type OfferedDevice,
+  printable,
+  troubleOf,
+} from './messages.js'
 import { type EngineProgress, SendClock, type SendReport } from './send-report.js'
 import { SourceEngine } from './source-engine.js'
 import { type EngineTimes, type Times, timesOf } from './times.js'
@@ -165,9 +172,7 @@ class Sending {
       await engine.dispatch({ kind: 'give-up' }).catch(() => {})
     }
     const { signal, patience } = this.#options
-    const state = await engine
-      .outcome(signal, patience)
-      .catch(() => engine.state)
+    const state = await engine.outcome(signal, patience).catch(() => engine.state)
     if (state === 'done' || state === 'aborted') this.#clock.enter('finish')
     await engine.farewell()
     await this.#closeChannels()
@@ -211,7 +216,8 @@ class Sending {
       times: this.#times,
       runAgain: () => this.#runAgain(),
       release: () => this.#saves?.complete() ?? Promise.resolve([]),
-      redial: (signal) => this.#dial({ type: 'resume', version: engineVersion, id: this.#id, key: this.#key }, signal),
+      redial: (signal) =>
+        this.#dial({ type: 'resume', version: engineVersion, id: this.#id, key: this.#key }, signal),
       onMessage: (message) => this.#hear(message),
       onState: (state) => {
         if (state === 'committed') this.#clock.enter('resume')
@@ -249,17 +255,27 @@ class Sending {
     engine.adopt(connection)
     this.#clock.enter('prepare')
     await Promise.all(
-      [...this.#members.keys(), ...(memory === undefined ? [] : (['memory'] as const))].map(async (channel) => {
-        const data = await this.#open(signal)
-        await data.send(
-          Buffer.from(JSON.stringify({ type: 'attach', version: engineVersion, id: this.#id, key: this.#key, channel })),
-        )
-        const bulk = await data.bulk('out')
-        this.#channels[channel === 'memory' ? this.#members.length : channel] = bulk
-        // A pump that is stuck in a connection is freed by losing it.
-        if (signal.aborted) bulk.destroy()
-        else signal.addEventListener('abort', () => bulk.destroy(), { once: true })
-      }),
+      [...this.#members.keys(), ...(memory === undefined ? [] : (['memory'] as const))].map(
+        async (channel) => {
+          const data = await this.#open(signal)
+          await data.send(
+            Buffer.from(
+              JSON.stringify({
+                type: 'attach',
+                version: engineVersion,
+                id: this.#id,
+                key: this.#key,
+                channel,
+              }),
+            ),
+          )
+          const bulk = await data.bulk('out')
+          this.#channels[channel === 'memory' ? this.#members.length : channel] = bulk
+          // A pump that is stuck in a connection is freed by losing it.
+          if (signal.aborted) bulk.destroy()
+          else signal.addEventListener('abort', () => bulk.destroy(), { once: true })
+        },
+      ),
     )
     await this.#orAborted(this.#ready.promise)
   }
@@ -289,13 +305,20 @@ class Sending {
   }
 
   async #copy(engine: SourceEngine): Promise<void> {
-    const { preCopy = false, strong = false, wiring = true, memory, policy = drainedOnce, recovery } = this.#options
-    const { bufferSize, dataPath, maxChunk, preCopyTimeout, rateLimit } = this.#options
+    const {
+      preCopy = false,
+      strong = false,
+      wiring = true,
+      memory,
+      policy = drainedOnce,
+      recovery,
+    } = this.#options
+    const { bufferSize, dataPath, maxChunk, preCopyTimeout } = this.#options
     const { signal } = this.#work
     const saves = new SaveSet(this.#members, {
       preCopy,
       policy,
-      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout, rateLimit }),
+      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout }),
       onSnapshot: (index, snapshot) => this.#tellInitial(engine, index, snapshot),
     })
     this.#saves = saves
@@ -312,7 +335,8 @@ class Sending {
       if (memory === undefined || memoryChannel === undefined) await saves.save(write)
       else await sendMemory(memory, memoryChannel, saves, write, signal)
     } finally {
-      if (signal.aborted || saves.failed) await Promise.all(outgoing.map((device) => device[Symbol.asyncDispose]()))
+      if (signal.aborted || saves.failed)
+        await Promise.all(outgoing.map((device) => device[Symbol.asyncDispose]()))
     }
   }
 
@@ -333,8 +357,12 @@ class Sending {
     if (message.type === 'ready') this.#ready.resolve()
     else if (message.type === 'initial-loaded') {
       const known = this.#initial[message.device]
-      if (known !== undefined && message.bytes >= known) this.#saves?.switchover.acknowledgeInitial(message.device)
-    } else this.#giveUp(new VfioError('ERR_VFIO_PROTOCOL', `the destination said "${message.type}", which is not its to say`))
+      if (known !== undefined && message.bytes >= known)
+        this.#saves?.switchover.acknowledgeInitial(message.device)
+    } else
+      this.#giveUp(
+        new VfioError('ERR_VFIO_PROTOCOL', `the destination said "${message.type}", which is not its to say`),
+      )
   }
 
   /** Ends the work in progress. What becomes of the devices is the protocol's to say. */
@@ -365,7 +393,9 @@ class Sending {
       }
     }
     if (totalTimeout !== undefined)
-      timers.push(setTimeout(() => giveUp(`not loaded after ${totalTimeout} ms (totalTimeout)`), totalTimeout))
+      timers.push(
+        setTimeout(() => giveUp(`not loaded after ${totalTimeout} ms (totalTimeout)`), totalTimeout),
+      )
     if (noProgressTimeout !== undefined) {
       let seen = -1
       let since = performance.now()
@@ -427,7 +457,13 @@ function outcomeOf(engine: SourceEngine, state: SourceEngine['state']): EngineOu
 }
 
 /** Why the other side gave up, as an error of this one. */
-export function abortedByPeer({ code, message }: { readonly code: string; readonly message: string }): VfioError {
+export function abortedByPeer({
+  code,
+  message,
+}: {
+  readonly code: string
+  readonly message: string
+}): VfioError {
   return new VfioError('ERR_VFIO_ABORTED_BY_PEER', `the other side gave up: ${code}: ${message}`)
 }
 

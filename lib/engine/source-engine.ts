@@ -58,7 +58,7 @@ export class SourceEngine {
 
   constructor(parts: SourceEngineParts) {
     this.#parts = parts
-    this.#party = new CommitParty(
+    this.#party = new CommitParty<SourceState, SourceEvent>(
       parts.journal,
       parts.first,
       sourceStep,
