@@ -40,9 +40,13 @@ export type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from './device/notices.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
+export * from './engine/index.js'
 export {
   type AddonAttempt,
   AddonNotFoundError,
+  type EngineFailure,
+  type EngineOutcome,
+  type EnginePhase,
   type ErrorCode,
   errnoMessage,
   errnoName,
@@ -52,6 +56,7 @@ export {
   type RecoveryPolicy,
   UnsupportedPlatformError,
   VfioAbortError,
+  VfioEngineError,
   VfioError,
   VfioHostChangeError,
   VfioMigrationError,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { RecoveryPolicy } from '../errors/index.js'
+import { type RecoveryPolicy, VfioError } from '../errors/index.js'
 import type { Moved } from '../migration/chunk.js'
 import { NOTHING } from '../migration/progress.js'
 import type { PreCopySnapshot, SaveOptions, SaveSession } from '../migration/save-session.js'
@@ -15,6 +15,8 @@ export interface SaveSetOptions
   readonly policy: SetPolicy
   /** Told what a device said each time its pre-copy was drained, before the policy is asked. */
   readonly onSnapshot?: (index: number, snapshot: PreCopySnapshot) => void
+  /** Told when the set begins to be rolled back: whatever reads the sessions must let go of them. */
+  readonly onFail?: () => void
 }
 
 /**
@@ -29,7 +31,9 @@ export class SaveSet {
   readonly #switchover: JointSwitchover
   readonly #stop: Barrier
   readonly #run: Barrier
-  #failure: { readonly reason: unknown } | undefined
+  #failure: { reason: unknown } | undefined
+  // Rolls back before its failure is known: a save tells of that only when it is back.
+  #culprit: number | undefined
   #rolledBack: Promise<MemberEnd[]> | undefined
 
   constructor(members: readonly Member[], options: SaveSetOptions) {
@@ -86,6 +90,7 @@ export class SaveSet {
           await this.#saveOne(index, write)
         } catch (error) {
           this.fail(error)
+          if (this.#failure && this.#culprit === index) this.#failure.reason = error
         }
       }),
     )
@@ -107,7 +112,7 @@ export class SaveSet {
 
   #start(index: number): Promise<SaveSession> {
     const { migration } = this.#members[index] as Member
-    const { recovery = 'previous', onSnapshot: _, policy: __, ...options } = this.#options
+    const { recovery = 'previous', onSnapshot: _, onFail: __, policy: ___, ...options } = this.#options
     return migration.save({
       ...options,
       recovery,
@@ -116,7 +121,11 @@ export class SaveSet {
         this.#switchover.switch()
         await this.#stop.arrive(index)
       },
-      beforeRun: () => this.#run.arrive(index),
+      beforeRun: () => {
+        if (!this.#failure) this.#culprit = index
+        this.fail(new VfioError('ERR_VFIO_MIGRATION', 'another device of the set failed'))
+        return this.#run.arrive(index)
+      },
     })
   }
 
@@ -130,6 +139,7 @@ export class SaveSet {
     this.#failure = { reason }
     this.#stop.fail(reason)
     this.#switchover.fail(reason)
+    this.#options.onFail?.()
     void this.rollBack()
   }
 
@@ -137,7 +147,7 @@ export class SaveSet {
   rollBack(): Promise<MemberEnd[]> {
     if (this.#rolledBack === undefined) {
       this.#rolledBack = Promise.all(this.#members.map((member, index) => this.#rollBackOne(member, index)))
-      this.fail(new Error('the set is rolled back'))
+      this.fail(new VfioError('ERR_VFIO_SESSION_ENDED', 'the set is rolled back'))
     }
     return this.#rolledBack
   }

@@ -121,6 +121,13 @@ export class DestinationEngine {
     this.#link?.send(message)
   }
 
+  /** Waits for the source to give up, or to be lost, for so many milliseconds at most. */
+  async hearOut(milliseconds: number): Promise<void> {
+    const until = performance.now() + milliseconds
+    while (this.state === 'receiving' && this.#link?.alive && performance.now() < until)
+      await this.#news.wait(until - performance.now())
+  }
+
   /** Speaks over this connection from now on; the one before is given up. */
   adopt(connection: Connection): void {
     const before = this.#link

@@ -256,6 +256,8 @@ class Receiving {
       await this.#load(engine, loads)
       await engine.dispatch({ kind: 'loaded' })
     } catch (error) {
+      // A source that takes its devices back breaks off its data first, and says why when they are back.
+      if (isLoss(error)) await engine.hearOut(this.#times.silence)
       cause = this.#work.signal.aborted ? this.#work.signal.reason : error
       engine.reason = troubleOf(cause)
       this.#giveUp(cause)
@@ -299,7 +301,11 @@ class Receiving {
     )
     if (memoryChannel !== undefined) work.push((memory as MemoryReceiver).receive(memoryChannel.fd, signal))
     // The first that fails frees the others, which wait for data that will never come.
-    for (const one of work) one.catch((error: unknown) => this.#giveUp(error))
+    for (const one of work) {
+      one.catch((error: unknown) => {
+        if (!isLoss(error)) this.#giveUp(error)
+      })
+    }
     const ended = await Promise.allSettled(work)
     this.#throwIfGivenUp()
     const failed = ended.find((result) => result.status === 'rejected')
@@ -398,6 +404,12 @@ class Receiving {
       cause,
     })
   }
+}
+
+/** Whether data broke off, which says nothing about why. */
+function isLoss(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === 'ERR_VFIO_STREAM_TRUNCATED' || code === 'ERR_VFIO_PEER_LOST' || code === 'ECONNRESET'
 }
 
 function outcomeOf(engine: DestinationEngine, state: DestinationState): EngineOutcome {

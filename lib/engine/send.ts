@@ -96,6 +96,8 @@ class Sending {
   readonly #clock: SendClock
   // Ends everything that is in progress; never fires for what may not be given up any more.
   readonly #work = new AbortController()
+  // Frees the pumps: of what was given up, and of what one device's failure takes with it.
+  readonly #pumps = new AbortController()
   readonly #channels: BulkChannel[] = []
   #members: Member[] = []
   #offers: OfferedDevice[] = []
@@ -314,11 +316,12 @@ class Sending {
       recovery,
     } = this.#options
     const { bufferSize, dataPath, maxChunk, preCopyTimeout } = this.#options
-    const { signal } = this.#work
+    const { signal } = this.#pumps
     const saves = new SaveSet(this.#members, {
       preCopy,
       policy,
       ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout }),
+      onFail: () => this.#pumps.abort(),
       onSnapshot: (index, snapshot) => this.#tellInitial(engine, index, snapshot),
     })
     this.#saves = saves
@@ -328,7 +331,7 @@ class Sending {
     )
     try {
       await Promise.all(outgoing.map((device) => device.begin()))
-      throwIfGivenUp(signal)
+      throwIfGivenUp(this.#work.signal)
       this.#clock.enter(preCopy ? 'pre-copy' : 'stop-copy')
       const write = (save: SaveSession, index: number) => (outgoing[index] as OutgoingDevice).write(save)
       const memoryChannel = this.#channels[this.#members.length]
@@ -371,6 +374,7 @@ class Sending {
     // Everything is sent: only the protocol decides now.
     if (state === 'waiting' || state === 'committed' || state === 'done') return
     if (!this.#work.signal.aborted) this.#work.abort(reason)
+    this.#pumps.abort()
     this.#saves?.fail(this.#work.signal.reason)
   }
 
