@@ -12,7 +12,7 @@ import type {
   NativeIommufd,
 } from './native/kernel.js'
 import type { NativeDescriptor, NativeMessageListener, NativeMessageSocket } from './native/ownership.js'
-import type { NativeSimulatedOptions } from './native/simulated.js'
+import type { NativeSimulatedDevice, NativeSimulatedOptions } from './native/simulated.js'
 import type {
   NativeFrameReader,
   NativeFrameReaderOptions,
@@ -37,7 +37,7 @@ export interface NativeBinding {
   readonly version: string
   /** The uAPI numbers that native/uapi declares, by the kernel's names. */
   readonly constants: Readonly<Record<string, number | bigint>>
-  openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
+  openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeSimulatedDevice>>
   openVfioUser(path: string, options: NativeVfioUserOptions): Promise<Outcome<NativeDevice>>
   /** `pageSize` 0n: ordinary pages. */
   allocateDmaBuffer(size: bigint, pageSize: bigint, lock: boolean): Promise<Outcome<NativeDmaBuffer>>

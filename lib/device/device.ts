@@ -51,6 +51,8 @@ export interface DeviceIdentity {
   readonly spec: string
   /** The kernel driver bound to it, `simulated`, or `undefined` where nobody can say. */
   readonly driver: string | undefined
+  /** The driver that a simulated device behaves like. */
+  readonly personality?: string | undefined
   /** How it was reached, for a device of the kernel's. */
   readonly path?: 'group' | 'cdev'
   /** The iommufd's name for a device that was opened by its node. */
@@ -114,6 +116,11 @@ export class Device implements AsyncDisposable {
   /** The driver behind it, where that is known. */
   get driver(): string | undefined {
     return this.#identity.driver
+  }
+
+  /** The driver that a simulated device behaves like, by its short name (`mlx5`); `undefined` for every other device. */
+  get personality(): string | undefined {
+    return this.#identity.personality
   }
 
   /**

@@ -23,6 +23,7 @@
 #include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
+#include "binding/simulation_handle.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
 #include "binding/stream_socket_handle.h"
@@ -59,6 +60,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<IoasHandle>(env);
   define<HwptHandle>(env);
   define<EventFdHandle>(env);
+  define<SimulationHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
