@@ -49,7 +49,7 @@ export async function loadFromStream(
   }
   checkCompatible(profileOfManifest(saved), await profileOf(device, migration), device.spec)
   let loading: LoadSession | undefined
-  using clock = new PhaseClock(options, () => loading?.moved ?? NOTHING)
+  using clock = new PhaseClock(options, [device], () => loading?.moved ?? NOTHING)
   clock.enter('prepare')
   loading = await migration.load(options)
   try {

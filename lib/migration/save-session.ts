@@ -63,6 +63,8 @@ export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
   readonly phase: 'pre-copy' | 'stop-copy' | 'ended'
   /** Milliseconds on the `performance.now()` clock at which the device was asked to leave running, or `undefined` before. */
   readonly stoppedAt: number | undefined
+  /** When it had left it, on the same clock: the device was in `stop-copy`. */
+  readonly switchedAt: number | undefined
   /** What was moved up to the switchover; `undefined` before it, and zeros for a save without pre-copy. */
   readonly preCopied: Moved | undefined
   /** What was done to the device when the session ended without {@link complete}; `undefined` before, and after a completed one. */

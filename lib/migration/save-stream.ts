@@ -46,7 +46,7 @@ export async function saveToStream(
   await using writer = FrameWriter.open(fd, { strong, key, signal })
   await writer.writeManifest(manifest)
   await writer.beginSection(1, deviceStateSection())
-  using clock = new PhaseClock(options, () => saving?.moved ?? NOTHING, followSwitchover)
+  using clock = new PhaseClock(options, [device], () => saving?.moved ?? NOTHING, followSwitchover)
   const wiredBefore = wiring ? await captureWiring(device) : undefined
   saving = await migration.save(options)
   try {

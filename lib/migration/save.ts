@@ -51,6 +51,7 @@ export class Save implements SaveSession {
   readonly #release: () => void
   #phase: 'pre-copy' | 'stop-copy' | 'ended'
   #stoppedAt: number | undefined
+  #switchedAt: number | undefined
   #preCopied: Moved | undefined
   #last: Moved | undefined
 
@@ -89,8 +90,10 @@ export class Save implements SaveSession {
     this.#options = start.options
     this.#policy = start.options.switchover ?? (() => 'switch')
     this.#release = start.release
-    if (start.phase === 'stop-copy') this.#preCopied = { bytes: 0, chunks: 0 }
-    else this.#limitPreCopy(start.options.preCopyTimeout ?? PRE_COPY_TIMEOUT)
+    if (start.phase === 'stop-copy') {
+      this.#preCopied = { bytes: 0, chunks: 0 }
+      this.#switchedAt = performance.now()
+    } else this.#limitPreCopy(start.options.preCopyTimeout ?? PRE_COPY_TIMEOUT)
     start.options.signal?.addEventListener('abort', this.#onAbort, { once: true })
     if (start.options.signal?.aborted) this.#onAbort()
   }
@@ -105,6 +108,10 @@ export class Save implements SaveSession {
 
   get stoppedAt(): number | undefined {
     return this.#stoppedAt
+  }
+
+  get switchedAt(): number | undefined {
+    return this.#switchedAt
   }
 
   get preCopied(): Moved | undefined {
@@ -338,6 +345,7 @@ export class Save implements SaveSession {
       await this.#protocol.acknowledge()
       this.#stoppedAt = performance.now()
       await this.#protocol.lead('stop-copy')
+      this.#switchedAt = performance.now()
       this.#preCopied = this.moved
       if (this.#phase === 'pre-copy') this.#phase = 'stop-copy'
     })().finally(() => {
