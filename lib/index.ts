@@ -60,7 +60,7 @@ export {
   VfioTransitionError,
 } from './errors/index.js'
 export type { Chunk, Moved } from './migration/chunk.js'
-export type { LoadOptions, LoadSession } from './migration/load-session.js'
+export type { LoadOptions, LoadSession, LoadTarget } from './migration/load-session.js'
 export { type LoadStreamOptions, loadFromFile, loadFromStream } from './migration/load-stream.js'
 export { MigratableDevice } from './migration/migratable-device.js'
 export { type MigrateOptions, migrate } from './migration/migrate.js'
@@ -74,7 +74,14 @@ export type {
   StreamReport,
   TransferReport,
 } from './migration/report.js'
-export type { PreCopySnapshot, SaveOptions, SaveSession, SwitchoverPolicy } from './migration/save-session.js'
+export type {
+  PreCopySnapshot,
+  SaveOptions,
+  SaveSession,
+  SwitchoverAnswer,
+  SwitchoverDecision,
+  SwitchoverPolicy,
+} from './migration/save-session.js'
 export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
 export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export { type OpenOptions, openDevice } from './open-device.js'

@@ -148,7 +148,7 @@ class MigrationRun {
       signal,
     })
     this.#saving = saving
-    this.#clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
+    this.#clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', downSince(saving))
     await saving.pipeInto(this.#loading)
     this.#followSwitchover()
     this.#beginDowntime()
@@ -171,15 +171,16 @@ class MigrationRun {
 
   /** The save switches by itself; the clock learns of it here. */
   #followSwitchover(): void {
-    const { stoppedAt, preCopied } = this.#saving ?? {}
-    if (this.#clock.phase !== 'pre-copy' || stoppedAt === undefined || preCopied === undefined) return
-    this.#clock.enter('stop-copy', stoppedAt, preCopied)
+    const saving = this.#saving
+    if (this.#clock.phase !== 'pre-copy' || saving?.preCopied === undefined) return
+    this.#clock.enter('stop-copy', downSince(saving), saving.preCopied)
   }
 
   #beginDowntime(): void {
-    const { stoppedAt, switchedAt } = this.#saving ?? {}
+    const { quiescedAt, stoppedAt, switchedAt } = this.#saving ?? {}
     if (stoppedAt === undefined || this.#downtime.report() !== undefined) return
-    this.#downtime.begin(stoppedAt)
+    this.#downtime.begin(quiescedAt ?? stoppedAt)
+    if (quiescedAt !== undefined) this.#downtime.reach('quiesce', stoppedAt)
     this.#downtime.reach('stop', switchedAt)
   }
 
@@ -225,6 +226,11 @@ class MigrationRun {
       destinationRecovery: this.#loading?.recovery ?? (this.#loading === undefined ? ofCause : undefined),
     })
   }
+}
+
+/** When the downtime of a save began; `undefined` before. */
+function downSince({ quiescedAt, stoppedAt }: SaveSession): number | undefined {
+  return quiescedAt ?? stoppedAt
 }
 
 function mayRun({ state }: DeviceReport): boolean {

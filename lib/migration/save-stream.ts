@@ -39,9 +39,8 @@ export async function saveToStream(
   const manifest = await manifestOf(device, migration)
   let saving: SaveSession | undefined
   const followSwitchover = (): void => {
-    const { stoppedAt, preCopied } = saving ?? {}
-    if (clock.phase !== 'pre-copy' || stoppedAt === undefined || preCopied === undefined) return
-    clock.enter('stop-copy', stoppedAt, preCopied)
+    if (clock.phase !== 'pre-copy' || saving?.preCopied === undefined) return
+    clock.enter('stop-copy', saving.quiescedAt ?? saving.stoppedAt, saving.preCopied)
   }
   await using writer = FrameWriter.open(fd, { strong, key, signal })
   await writer.writeManifest(manifest)
@@ -50,7 +49,7 @@ export async function saveToStream(
   const wiredBefore = wiring ? await captureWiring(device) : undefined
   saving = await migration.save(options)
   try {
-    clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
+    clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.quiescedAt ?? saving.stoppedAt)
     const { bytes, chunks } = await saving.pipeToFrames(writer, 1)
     followSwitchover()
     await writer.endSection(1)
