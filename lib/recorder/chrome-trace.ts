@@ -126,7 +126,6 @@ class SideTrace {
         this.#span(this.#engine, `journal ${event.record}`, 'journal', event.ns, event.fsyncNs)
         break
       case 'phase':
-      case 'lost-chunks':
         break
       case 'chunk':
         this.#chunk(event)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { FlightEvent } from '../diagnostics/events.js'
+import type { FlightEvent, LostChunksEvent } from '../diagnostics/events.js'
 import type { DowntimeReport } from './downtime.js'
 
 export type RunSide = 'source' | 'destination'
@@ -39,7 +39,7 @@ type Timed<E> = E extends unknown
   : never
 
 /** An event as a report has it: `ns` since the zero of the timeline, `device` the unique name, numbers for all times. */
-export type TimelineEvent = Timed<FlightEvent>
+export type TimelineEvent = Timed<Exclude<FlightEvent, LostChunksEvent>>
 
 /** How many events came that are not in the timeline, by what they were. Sums (bytes, chunks) hold all the same. */
 export interface DroppedEvents {
