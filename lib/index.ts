@@ -41,6 +41,7 @@ export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from 
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
 export * from './engine/index.js'
+export type * from './diagnostics/events.js'
 export {
   type AddonAttempt,
   AddonNotFoundError,
@@ -90,6 +91,7 @@ export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/sa
 export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './ownership/index.js'
+export * from './recorder/index.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
 export type { VfioUserOptions } from './vfio-user/options.js'

@@ -165,7 +165,7 @@ export class SendClock implements Disposable {
     const began = this.#stoppedAt() ?? now
     const stops = sessions.map(({ stoppedAt }) => stoppedAt ?? began)
     const stopAsked = Math.max(began, ...stops)
-    const stopped = Math.max(stopAsked, ...sessions.map(({ stopCopyAt }) => stopCopyAt ?? stopAsked))
+    const stopped = Math.max(stopAsked, ...sessions.map(({ switchedAt }) => switchedAt ?? stopAsked))
     const sent = Math.max(stopped, this.#sentAt ?? stopped)
     const loaded = Math.max(sent, moments.loadedAt ?? sent)
     const committed = Math.max(loaded, moments.committedAt ?? loaded)

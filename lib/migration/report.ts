@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { DowntimeReport } from '../recorder/downtime.js'
 import type { Manifest } from '../stream/manifest.js'
 import type { MigrationState } from './state.js'
 
@@ -29,6 +30,8 @@ export interface MigrationReport {
   readonly totalMs: number
   /** From asking the source to leave running or pre-copy to the destination running. */
   readonly downtimeMs: number
+  /** The same by its parts: `quiesce`, `stop`, `transfer`, `wiring`, `resume`, as far as there were. */
+  readonly downtime: DowntimeReport
   readonly source: DeviceReport
   readonly destination: DeviceReport
   readonly phases: readonly PhaseReport[]

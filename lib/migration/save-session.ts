@@ -92,8 +92,8 @@ export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
    * downtime begins here.
    */
   readonly stoppedAt: number | undefined
-  /** Milliseconds on the same clock at which the device was in stop-copy. */
-  readonly stopCopyAt: number | undefined
+  /** Milliseconds on the same clock at which it had got there: the device was in `stop-copy`. */
+  readonly switchedAt: number | undefined
   /** What was moved up to the switchover; `undefined` before it, and zeros for a save without pre-copy. */
   readonly preCopied: Moved | undefined
   /** What was done to the device when the session ended without {@link complete}; `undefined` before, and after a completed one. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { recorded } from '../recorder/recorded.js'
 import { FrameWriter } from '../stream/frame-writer.js'
 import { ImageFile } from '../stream/image-file.js'
 import { deviceStateSection, wiringSection } from '../stream/section.js'
@@ -31,11 +32,15 @@ export interface SaveStreamOptions extends SaveOptions, ProgressOptions {
  * where the option `recovery` says.
  * @throws {VfioError} the save failed; `recovery` says what was done to the device
  */
-export async function saveToStream(
+export function saveToStream(
   device: MigratableDevice,
   fd: number,
   options: SaveStreamOptions = {},
 ): Promise<StreamReport> {
+  return recorded(options, 'save', { source: device }, () => save(device, fd, options))
+}
+
+async function save(device: MigratableDevice, fd: number, options: SaveStreamOptions): Promise<StreamReport> {
   const { signal, strong = false, key, secure, wiring = true } = options
   const migration = await device.migration()
   const manifest = await manifestOf(device, migration)
@@ -47,7 +52,7 @@ export async function saveToStream(
   await using writer = FrameWriter.open(fd, { strong, key, signal })
   await writer.writeManifest(manifest)
   await writer.beginSection(1, deviceStateSection())
-  using clock = new PhaseClock(options, () => saving?.moved ?? NOTHING, followSwitchover)
+  using clock = new PhaseClock(options, [device], () => saving?.moved ?? NOTHING, followSwitchover)
   const wiredBefore = wiring ? await captureWiring(device) : undefined
   saving = await migration.save(options)
   try {

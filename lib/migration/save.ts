@@ -97,8 +97,8 @@ export class Save implements SaveSession {
     return this.#switchover.stoppedAt
   }
 
-  get stopCopyAt(): number | undefined {
-    return this.#switchover.stopCopyAt
+  get switchedAt(): number | undefined {
+    return this.#switchover.switchedAt
   }
 
   get preCopied(): Moved | undefined {

@@ -18,7 +18,7 @@ export class Switchover {
   readonly #beforeStop: (() => Promise<void>) | undefined
   #quiescedAt: number | undefined
   #stoppedAt: number | undefined
-  #stopCopyAt: number | undefined
+  #switchedAt: number | undefined
 
   constructor(protocol: Protocol, beforeStop: (() => Promise<void>) | undefined) {
     this.#protocol = protocol
@@ -33,8 +33,8 @@ export class Switchover {
     return this.#stoppedAt
   }
 
-  get stopCopyAt(): number | undefined {
-    return this.#stopCopyAt
+  get switchedAt(): number | undefined {
+    return this.#switchedAt
   }
 
   /** Resolves when the device is in stop-copy. Once. */
@@ -50,7 +50,7 @@ export class Switchover {
     }
     this.#stoppedAt = performance.now()
     await this.#protocol.lead('stop-copy', { direct, signal })
-    this.#stopCopyAt = performance.now()
+    this.#switchedAt = performance.now()
   }
 }
 

@@ -253,6 +253,8 @@ export class FakeDevice {
       pumpToFrames: unusedPump,
       pumpToSink: (sink) => pump(({ data }) => sink.write(new Uint8Array(data as ArrayBuffer))),
       counters: () => ({ ...counted }),
+      record: noop,
+      takeRecords: () => null,
       pause: () => {
         paused = true
       },
@@ -283,6 +285,8 @@ export class FakeDevice {
       pumpFromFd: unusedPump,
       pumpFromFrames: unusedPump,
       counters: () => ({ ...counted }),
+      record: noop,
+      takeRecords: () => null,
       cancel: noop,
       close: async () => null,
     }
