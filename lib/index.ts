@@ -73,18 +73,18 @@ export type {
   StreamReport,
   TransferReport,
 } from './migration/report.js'
+export type { SaveOptions, SaveSession } from './migration/save-session.js'
+export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
+export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export type {
   PreCopySnapshot,
-  SaveOptions,
-  SaveSession,
   SwitchoverAnswer,
   SwitchoverDecision,
   SwitchoverPolicy,
-} from './migration/save-session.js'
-export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
-export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
+} from './migration/switchover-policy.js'
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './ownership/index.js'
+export * from './policy/index.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
 export type { VfioUserOptions } from './vfio-user/options.js'

@@ -107,7 +107,10 @@ export function decodeJournal(bytes: Buffer, path: string): JournalContents {
   return { header: header.output, lines, end, torn }
 }
 
-function nextLine(bytes: Buffer, from: number): { readonly value: unknown; readonly end: number } | undefined {
+function nextLine(
+  bytes: Buffer,
+  from: number,
+): { readonly value: unknown; readonly end: number } | undefined {
   const newline = bytes.indexOf(0x0a, from)
   if (newline === -1 || newline - from < 10) return undefined
   const json = bytes.subarray(from + 9, newline)

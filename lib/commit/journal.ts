@@ -98,7 +98,10 @@ export class Journal implements AsyncDisposable {
       handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      throw new VfioError('ERR_VFIO_ID_USED', `a migration ${id} has been here before (${path}); ids are used once`)
+      throw new VfioError(
+        'ERR_VFIO_ID_USED',
+        `a migration ${id} has been here before (${path}); ids are used once`,
+      )
     }
     try {
       const lock = lockOf(handle, path)
@@ -120,10 +123,14 @@ export class Journal implements AsyncDisposable {
    */
   static async open(directory: string, side: JournalSide, id: string): Promise<Journal> {
     const path = pathOf(directory, side, checkMigrationId(id))
-    const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-      throw new VfioError('ERR_VFIO_JOURNAL', `${path}: there is no journal of a migration ${id}`, { cause: error })
-    })
+    const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+        throw new VfioError('ERR_VFIO_JOURNAL', `${path}: there is no journal of a migration ${id}`, {
+          cause: error,
+        })
+      },
+    )
     try {
       const lock = lockOf(handle, path)
       const bytes = await handle.readFile()
@@ -195,7 +202,8 @@ export class Journal implements AsyncDisposable {
     const started = performance.now()
     try {
       const { bytesWritten } = await this.#handle.write(line, 0, line.length, this.#end)
-      if (bytesWritten !== line.length) throw new Error(`only ${bytesWritten} of ${line.length} bytes were written`)
+      if (bytesWritten !== line.length)
+        throw new Error(`only ${bytesWritten} of ${line.length} bytes were written`)
       await this.#handle.datasync()
     } catch (cause) {
       this.#broken = new VfioError(
@@ -230,7 +238,8 @@ function pathOf(directory: string, side: JournalSide, id: string): string {
 
 function lockOf(handle: FileHandle, path: string): FileLock {
   const lock = FileLock.take(handle.fd)
-  if (lock === undefined) throw new VfioError('ERR_VFIO_BUSY', `${path}: the engine of this migration is running`)
+  if (lock === undefined)
+    throw new VfioError('ERR_VFIO_BUSY', `${path}: the engine of this migration is running`)
   return lock
 }
 

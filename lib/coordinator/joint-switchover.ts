@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import type { SetPolicy } from '../policy/index.js'
+
 import type { PreCopySnapshot, SaveSession, SwitchoverPolicy } from '../migration/save-session.js'
+import type { SetPolicy } from '../policy/index.js'
 
 type Answer = Awaited<ReturnType<SwitchoverPolicy>>
 

@@ -76,10 +76,7 @@ export class SaveSet {
     this.#throwIfFailed()
   }
 
-  async #saveOne(
-    index: number,
-    write: (save: SaveSession, index: number) => Promise<void>,
-  ): Promise<void> {
+  async #saveOne(index: number, write: (save: SaveSession, index: number) => Promise<void>): Promise<void> {
     // A device without pre-copy is left alone until the others are ready to stop.
     await this.#switchover.mayBegin(index)
     this.#throwIfFailed()

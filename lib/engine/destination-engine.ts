@@ -177,7 +177,8 @@ export class DestinationEngine {
           continue
         }
         if (signal?.aborted && state === 'receiving') await this.dispatch({ kind: 'give-up' })
-        else if (!(await this.#news.wait(repeat)) && state !== 'receiving') await this.dispatch({ kind: 'silence' })
+        else if (!(await this.#news.wait(repeat)) && state !== 'receiving')
+          await this.dispatch({ kind: 'silence' })
       }
     } finally {
       signal?.removeEventListener('abort', wake)
@@ -188,7 +189,12 @@ export class DestinationEngine {
   async farewell(): Promise<void> {
     const until = performance.now() + this.#parts.times.farewell
     // A source that has heard it closes the connection.
-    while (this.state === 'aborted' && this.#link?.alive && this.failure === undefined && performance.now() < until) {
+    while (
+      this.state === 'aborted' &&
+      this.#link?.alive &&
+      this.failure === undefined &&
+      performance.now() < until
+    ) {
       if (!(await this.#news.wait(Math.min(this.#parts.times.repeat, until - performance.now()))))
         await this.dispatch({ kind: 'silence' }).catch(() => {})
     }

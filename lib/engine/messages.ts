@@ -50,7 +50,14 @@ const troubleSchema = v.object({
   device: v.optional(text(1024)),
 })
 
-const words = ['loaded', 'commit', 'abort', 'aborted', 'running', 'done'] as const satisfies readonly CommitMessage[]
+const words = [
+  'loaded',
+  'commit',
+  'abort',
+  'aborted',
+  'running',
+  'done',
+] as const satisfies readonly CommitMessage[]
 
 const messageSchema = v.variant('type', [
   v.object({
@@ -104,7 +111,10 @@ export function encodeMessage(message: EngineMessage): Uint8Array {
 /** @throws {VfioError} `ERR_VFIO_PROTOCOL` */
 export function decodeMessage(bytes: Uint8Array): EngineMessage {
   if (bytes.length > maxMessageBytes) {
-    throw new VfioError('ERR_VFIO_PROTOCOL', `a message of ${bytes.length} bytes is longer than ${maxMessageBytes}`)
+    throw new VfioError(
+      'ERR_VFIO_PROTOCOL',
+      `a message of ${bytes.length} bytes is longer than ${maxMessageBytes}`,
+    )
   }
   let value: unknown
   try {
@@ -116,7 +126,10 @@ export function decodeMessage(bytes: Uint8Array): EngineMessage {
   if (result.success) return result.output
   const [issue] = result.issues
   const where = v.getDotPath(issue) ?? 'the whole'
-  throw new VfioError('ERR_VFIO_PROTOCOL', `a message of the peer makes no sense: ${printable(`${where}: ${issue.message}`, 300)}`)
+  throw new VfioError(
+    'ERR_VFIO_PROTOCOL',
+    `a message of the peer makes no sense: ${printable(`${where}: ${issue.message}`, 300)}`,
+  )
 }
 
 export function encodeProfile(profile: DeviceProfile): OfferedDevice['profile'] {

@@ -14,7 +14,8 @@ export class News {
   async wait(milliseconds: number): Promise<boolean> {
     if (!this.#fresh) {
       await new Promise<void>((resolve) => {
-        const timer = milliseconds === Number.POSITIVE_INFINITY ? undefined : setTimeout(resolve, milliseconds)
+        const timer =
+          milliseconds === Number.POSITIVE_INFINITY ? undefined : setTimeout(resolve, milliseconds)
         this.#wake = () => {
           clearTimeout(timer)
           resolve()
