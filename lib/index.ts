@@ -71,6 +71,7 @@ export type {
   MigrationReport,
   PhaseReport,
   StreamReport,
+  SwitchoverReport,
   TransferReport,
 } from './migration/report.js'
 export type { SaveOptions, SaveSession } from './migration/save-session.js'

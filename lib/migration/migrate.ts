@@ -6,14 +6,16 @@ import {
   type RestoreWiringOptions,
   restoreWiring,
 } from '../wiring/wiring.js'
+import { believed } from './estimate.js'
 import type { LoadSession } from './load-session.js'
 import type { MigratableDevice } from './migratable-device.js'
 import type { Migration } from './migration.js'
 import { checkCompatible, profileOf } from './profile.js'
 import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
 import { actualState, deadEnd, noRoute } from './refusal.js'
-import type { DeviceReport, MigrationReport } from './report.js'
+import { type DeviceReport, type MigrationReport, switchoverReport } from './report.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
+import type { SwitchoverPolicy } from './switchover-policy.js'
 
 export interface MigrateOptions extends Omit<SaveOptions, 'recovery' | 'signal'>, ProgressOptions {
   /**
@@ -138,8 +140,10 @@ class MigrationRun {
     })
     const { wiring = {} } = options
     const wiredBefore = wiring === false ? undefined : await captureWiring(this.#source)
+    const { switchover } = options
     const saving = await (this.#leaving as Migration).save({
       ...options,
+      ...(switchover === undefined ? {} : { switchover: acknowledging(switchover) }),
       recovery: recovery?.source ?? 'previous',
       signal,
     })
@@ -178,6 +182,10 @@ class MigrationRun {
       protocol,
       bytes: moved.bytes,
       totalMs,
+      ...switchoverReport(
+        saving,
+        phases.some(({ name }) => name === 'pre-copy'),
+      ),
       downtimeMs: (this.#runningAt as number) - (downSince(saving) ?? this.#clock.startedAt),
       source: await where(this.#source, this.#leaving),
       destination: await where(this.#destination, this.#entering),
@@ -204,6 +212,14 @@ class MigrationRun {
       sourceRecovery: this.#saving?.recovery ?? (this.#loading === undefined ? undefined : ofCause),
       destinationRecovery: this.#loading?.recovery ?? (this.#loading === undefined ? ofCause : undefined),
     })
+  }
+}
+
+/** What was read is in the destination: the initial data is loaded as soon as none of it is left to read. */
+function acknowledging(policy: SwitchoverPolicy): SwitchoverPolicy {
+  return (snapshot) => {
+    const left = believed(snapshot.initialBytes, snapshot.bytes)
+    return policy({ ...snapshot, initialLoaded: left === undefined ? snapshot.drained : left === 0 })
   }
 }
 

@@ -7,7 +7,7 @@ import { manifestOf } from './manifest.js'
 import type { MigratableDevice } from './migratable-device.js'
 import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
 import { actualState } from './refusal.js'
-import type { StreamReport } from './report.js'
+import { type StreamReport, switchoverReport } from './report.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 
 export interface SaveStreamOptions extends SaveOptions, ProgressOptions {
@@ -69,6 +69,10 @@ export async function saveToStream(
       bytes,
       chunks,
       totalMs,
+      ...switchoverReport(
+        saving,
+        phases.some(({ name }) => name === 'pre-copy'),
+      ),
       device: device.spec,
       state: await actualState(migration),
       phases,
