@@ -40,8 +40,8 @@ export type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from './device/notices.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
-export * from './engine/index.js'
 export type * from './diagnostics/events.js'
+export * from './engine/index.js'
 export {
   type AddonAttempt,
   AddonNotFoundError,
@@ -77,20 +77,21 @@ export type {
   MigrationReport,
   PhaseReport,
   StreamReport,
+  SwitchoverReport,
   TransferReport,
 } from './migration/report.js'
+export type { SaveOptions, SaveSession } from './migration/save-session.js'
+export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
+export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export type {
   PreCopySnapshot,
-  SaveOptions,
-  SaveSession,
   SwitchoverAnswer,
   SwitchoverDecision,
   SwitchoverPolicy,
-} from './migration/save-session.js'
-export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
-export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
+} from './migration/switchover-policy.js'
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './ownership/index.js'
+export * from './policy/index.js'
 export * from './recorder/index.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'

@@ -10,7 +10,7 @@ import { manifestOf } from './manifest.js'
 import type { MigratableDevice } from './migratable-device.js'
 import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
 import { actualState } from './refusal.js'
-import type { StreamReport } from './report.js'
+import { type StreamReport, switchoverReport } from './report.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 
 export interface SaveStreamOptions extends SaveOptions, ProgressOptions {
@@ -71,6 +71,10 @@ async function save(device: MigratableDevice, fd: number, options: SaveStreamOpt
       bytes,
       chunks,
       totalMs,
+      ...switchoverReport(
+        saving,
+        phases.some(({ name }) => name === 'pre-copy'),
+      ),
       device: device.spec,
       state: await actualState(migration),
       phases,
