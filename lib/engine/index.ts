@@ -10,3 +10,17 @@ export type {
   SentDevice,
 } from './send-report.js'
 export type { EngineTimes } from './times.js'
+export {
+  type RecoverDestinationOptions,
+  type RecoverReport,
+  type RecoverSourceOptions,
+  recoverDestination,
+  recoverSource,
+} from './recover.js'
+export {
+  planRecovery,
+  type RecoveryAction,
+  type RecoveryDevice,
+  type RecoveryPlan,
+  type RecoveryState,
+} from './recovery-plan.js'
