@@ -40,9 +40,14 @@ export type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from './device/notices.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
+export type * from './diagnostics/events.js'
+export * from './engine/index.js'
 export {
   type AddonAttempt,
   AddonNotFoundError,
+  type EngineFailure,
+  type EngineOutcome,
+  type EnginePhase,
   type ErrorCode,
   errnoMessage,
   errnoName,
@@ -52,6 +57,7 @@ export {
   type RecoveryPolicy,
   UnsupportedPlatformError,
   VfioAbortError,
+  VfioEngineError,
   VfioError,
   VfioHostChangeError,
   VfioMigrationError,
@@ -86,6 +92,7 @@ export type {
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './ownership/index.js'
 export * from './policy/index.js'
+export * from './recorder/index.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
 export type { VfioUserOptions } from './vfio-user/options.js'

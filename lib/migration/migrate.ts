@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type RecoveryPolicy, throwIfAborted, VfioError, VfioMigrationError } from '../errors/index.js'
+import { Downtime } from '../recorder/downtime.js'
+import { recorded } from '../recorder/recorded.js'
 import {
   captureStoppedWiring,
   captureWiring,
@@ -50,8 +52,9 @@ export async function migrate(
   destination: MigratableDevice,
   options: MigrateOptions = {},
 ): Promise<MigrationReport> {
-  const run = new MigrationRun(source, destination, options)
-  return run.run()
+  return recorded(options, 'migrate', { source, destination }, () =>
+    new MigrationRun(source, destination, options).run(),
+  )
 }
 
 class MigrationRun {
@@ -65,7 +68,7 @@ class MigrationRun {
   #leaving: Migration | undefined
   #entering: Migration | undefined
   #resuming = false
-  #runningAt: number | undefined
+  readonly #downtime = new Downtime()
 
   constructor(source: MigratableDevice, destination: MigratableDevice, options: MigrateOptions) {
     this.#source = source
@@ -73,6 +76,7 @@ class MigrationRun {
     this.#options = options
     this.#clock = new PhaseClock(
       options,
+      [source, destination],
       () => this.#saving?.moved ?? NOTHING,
       () => this.#followSwitchover(),
     )
@@ -151,9 +155,12 @@ class MigrationRun {
     this.#clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', downSince(saving))
     await saving.pipeInto(this.#loading)
     this.#followSwitchover()
+    this.#beginDowntime()
+    this.#downtime.reach('transfer')
     if (wiring !== false) {
       const wired = await captureStoppedWiring(this.#source, wiredBefore)
       if (wired !== undefined) await restoreWiring(this.#destination, wired, wiring)
+      this.#downtime.reach('wiring')
     }
     throwIfAborted(signal)
     // The point of no return: from here on an abort could leave two devices running with one state.
@@ -161,7 +168,7 @@ class MigrationRun {
     this.#clock.enter('resume')
     this.#resuming = true
     await this.#loading.complete('running')
-    this.#runningAt = performance.now()
+    this.#downtime.reach('resume')
     this.#clock.enter('finish')
     await saving.complete()
   }
@@ -173,10 +180,20 @@ class MigrationRun {
     this.#clock.enter('stop-copy', downSince(saving), saving.preCopied)
   }
 
+  #beginDowntime(): void {
+    const { quiescedAt, stoppedAt, switchedAt } = this.#saving ?? {}
+    if (stoppedAt === undefined || this.#downtime.report() !== undefined) return
+    this.#downtime.begin(quiescedAt ?? stoppedAt)
+    if (quiescedAt !== undefined) this.#downtime.reach('quiesce', stoppedAt)
+    this.#downtime.reach('stop', switchedAt)
+  }
+
   async #report(): Promise<MigrationReport> {
     const { phases, totalMs } = this.#clock.finish()
     const saving = this.#saving as SaveSession
     const { moved, protocol } = saving
+    const downtime = this.#downtime.report() ?? { totalMs: 0, parts: [] }
+    if (this.#options.recorder !== undefined) this.#options.recorder.downtime = downtime
     return {
       ok: true,
       protocol,
@@ -186,7 +203,8 @@ class MigrationRun {
         saving,
         phases.some(({ name }) => name === 'pre-copy'),
       ),
-      downtimeMs: (this.#runningAt as number) - (downSince(saving) ?? this.#clock.startedAt),
+      downtimeMs: downtime.totalMs,
+      downtime,
       source: await where(this.#source, this.#leaving),
       destination: await where(this.#destination, this.#entering),
       phases,
@@ -204,10 +222,14 @@ class MigrationRun {
     if (this.#saving?.phase === 'ended' && elsewhere) await this.#saving.complete().catch(() => {})
     else await this.#saving?.close().catch(() => {})
     const ofCause = cause instanceof VfioError ? cause.recovery : undefined
+    const source = await where(this.#source, this.#leaving)
+    this.#beginDowntime()
+    if (mayRun(source)) this.#downtime.reach('roll-back')
+    if (this.#options.recorder !== undefined) this.#options.recorder.downtime = this.#downtime.report()
     return new VfioMigrationError({
       cause,
       phase,
-      source: await where(this.#source, this.#leaving),
+      source,
       destination: await where(this.#destination, this.#entering),
       sourceRecovery: this.#saving?.recovery ?? (this.#loading === undefined ? undefined : ofCause),
       destinationRecovery: this.#loading?.recovery ?? (this.#loading === undefined ? ofCause : undefined),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { DowntimeReport } from '../recorder/downtime.js'
 import type { Manifest } from '../stream/manifest.js'
 import type { SaveSession } from './save-session.js'
 import type { MigrationState } from './state.js'
@@ -40,6 +41,8 @@ export interface MigrationReport {
   readonly downtimeMs: number
   /** Missing where there was no pre-copy. */
   readonly switchover?: SwitchoverReport
+  /** The same by its parts: `quiesce`, `stop`, `transfer`, `wiring`, `resume`, as far as there were. */
+  readonly downtime: DowntimeReport
   readonly source: DeviceReport
   readonly destination: DeviceReport
   readonly phases: readonly PhaseReport[]

@@ -6,7 +6,7 @@ import type { Chunk, Moved } from './chunk.js'
 import type { LoadSession } from './load-session.js'
 import type { SwitchoverPolicy } from './switchover-policy.js'
 
-export type { PreCopySnapshot, SwitchoverPolicy } from './switchover-policy.js'
+export type { PreCopySnapshot, SwitchoverAnswer, SwitchoverPolicy } from './switchover-policy.js'
 
 export interface SaveOptions {
   /** Begin in `pre-copy`, while the device runs, if it offers it. Default false: straight to `stop-copy`. */
@@ -74,6 +74,8 @@ export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
    * downtime begins here.
    */
   readonly stoppedAt: number | undefined
+  /** Milliseconds on the same clock at which it had got there: the device was in `stop-copy`. */
+  readonly switchedAt: number | undefined
   /** What was moved up to the switchover; `undefined` before it, and zeros for a save without pre-copy. */
   readonly preCopied: Moved | undefined
   /** How often the device was drained in pre-copy. */

@@ -112,6 +112,10 @@ export class Save implements SaveSession {
     return this.#switchover.stoppedAt
   }
 
+  get switchedAt(): number | undefined {
+    return this.#switchover.switchedAt
+  }
+
   get preCopied(): Moved | undefined {
     return this.#preCopied
   }

@@ -18,6 +18,7 @@ export class Switchover {
   readonly #beforeStop: (() => Promise<void>) | undefined
   #quiescedAt: number | undefined
   #stoppedAt: number | undefined
+  #switchedAt: number | undefined
 
   constructor(protocol: Protocol, beforeStop: (() => Promise<void>) | undefined) {
     this.#protocol = protocol
@@ -30,6 +31,10 @@ export class Switchover {
 
   get stoppedAt(): number | undefined {
     return this.#stoppedAt
+  }
+
+  get switchedAt(): number | undefined {
+    return this.#switchedAt
   }
 
   /** Resolves when the device is in stop-copy. Once. */
@@ -45,6 +50,7 @@ export class Switchover {
     }
     this.#stoppedAt = performance.now()
     await this.#protocol.lead('stop-copy', { direct, signal })
+    this.#switchedAt = performance.now()
   }
 }
 

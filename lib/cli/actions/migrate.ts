@@ -6,14 +6,27 @@ import { carryOut, checkEnding, checkReceiver, deposit, endingText, plannedEndin
 import { switchoverOf } from '../policy-choice.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
 import { migrationReport } from '../report.js'
+import { type RunRecording, withRunReport } from '../run-recording.js'
 import { vfTokenOption } from '../vf-token.js'
 import { withWhereabouts } from '../whereabouts.js'
 
-export async function migrateDevices(
+export function migrateDevices(
   specs: { readonly source: string; readonly destination: string },
   programArguments: readonly string[],
   options: MigrateCommandOptions,
   context: CommandContext,
+): Promise<number> {
+  return withRunReport(options, 'migrate', context.progress, (run) =>
+    migrateRecorded(specs, programArguments, options, context, run),
+  )
+}
+
+async function migrateRecorded(
+  specs: { readonly source: string; readonly destination: string },
+  programArguments: readonly string[],
+  options: MigrateCommandOptions,
+  context: CommandContext,
+  run: RunRecording,
 ): Promise<number> {
   const { signal, progress } = context
   const ending = plannedEnding(options, programArguments)
@@ -35,8 +48,10 @@ export async function migrateDevices(
       dataPath: options.dataPath,
       ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),
       signal,
+      recorder: run.recorder,
       onProgress: (sample) => progress.update(sample),
     })
+    await run.write()
     const after = await digestOf(destination)
     const heldAs = await deposit(destination, options)
     context.report(

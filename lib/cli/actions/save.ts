@@ -6,14 +6,20 @@ import { readKeyFile } from '../key-file.js'
 import { switchoverOf } from '../policy-choice.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
 import { saveReport } from '../report.js'
+import { type RunRecording, withRunReport } from '../run-recording.js'
 import { UsageError } from '../usage-error.js'
 import { vfTokenOption } from '../vf-token.js'
 import { withWhereabouts } from '../whereabouts.js'
 
-export async function save(
+export function save(spec: string, options: SaveCommandOptions, context: CommandContext): Promise<undefined> {
+  return withRunReport(options, 'save', context.progress, (run) => saveRecorded(spec, options, context, run))
+}
+
+async function saveRecorded(
   spec: string,
   options: SaveCommandOptions,
   context: CommandContext,
+  { recorder }: RunRecording,
 ): Promise<undefined> {
   const toStdout = options.output === '-'
   if (toStdout && process.stdout.isTTY) {
@@ -39,6 +45,7 @@ export async function save(
       strong: options.strong ?? false,
       key,
       signal,
+      recorder,
       onProgress: (sample) => progress.update(sample),
       secure: async () => file?.commit(),
     })

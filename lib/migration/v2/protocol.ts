@@ -4,6 +4,7 @@ import { VFIO_DEVICE_FEATURE_SET, VFIO_PRECOPY_INFO_REINIT } from '../../constan
 import type { Device } from '../../device/device.js'
 import type { DeviceSession } from '../../device/device-session.js'
 import { featureId } from '../../device/features.js'
+import { beginning, channels, monotonicNs } from '../../diagnostics/channels.js'
 import { throwIfAborted, VfioError } from '../../errors/index.js'
 import type { LoadOptions } from '../load-session.js'
 import type { MigrationCapabilities } from '../migration.js'
@@ -107,11 +108,23 @@ export class V2Protocol implements Protocol {
     path: readonly MigrationState[],
   ): Promise<MigrationState> {
     let session: DeviceSession | undefined
+    const began = beginning(channels.state)
+    let took = 0n
+    const told = (actual: MigrationState | 'unknown', cause?: unknown): void => {
+      if (began !== undefined) this.#device.trace.state(began, { from, to }, took, actual, cause)
+    }
+    const answered = (): void => {
+      if (began !== undefined) took = monotonicNs() - began
+    }
     try {
-      session = await this.#device.setMigrationState(numberOfState(to))
+      session = await this.#device.setMigrationState(numberOfState(to)).finally(answered)
     } catch (cause) {
-      if (isLost(cause)) throw cause
+      if (isLost(cause)) {
+        told('unknown', cause)
+        throw cause
+      }
       const actual = await actualState(this)
+      told(actual, cause)
       if (!isSaving(actual as MigrationState) && actual !== 'resuming') await this.#drop()
       throw refusal(this.device, { from, to, path, failed: failedHop(path, actual), actual, cause })
     }
@@ -128,8 +141,20 @@ export class V2Protocol implements Protocol {
       )
     }
     const actual = await actualState(this)
-    if (actual === to) return to
-    throw refusal(this.device, { from, to, path, failed: failedHop(path, actual), actual, cause: undefined })
+    if (actual === to) {
+      told(actual)
+      return to
+    }
+    const refused = refusal(this.device, {
+      from,
+      to,
+      path,
+      failed: failedHop(path, actual),
+      actual,
+      cause: undefined,
+    })
+    told(actual, refused)
+    throw refused
   }
 
   async #drop(): Promise<void> {

@@ -263,6 +263,8 @@ export class FakeDevice {
       pumpToFrames: unusedPump,
       pumpToSink: (sink) => pump(({ data }) => sink.write(new Uint8Array(data as ArrayBuffer))),
       counters: () => ({ ...counted }),
+      record: noop,
+      takeRecords: () => null,
       pause: () => {
         paused = true
       },
@@ -293,6 +295,8 @@ export class FakeDevice {
       pumpFromFd: unusedPump,
       pumpFromFrames: unusedPump,
       counters: () => ({ ...counted }),
+      record: noop,
+      takeRecords: () => null,
       cancel: noop,
       close: async () => null,
     }
