@@ -26,7 +26,10 @@ export function engineOptions(command: Command): Command {
     .option('--tls-ca <file>', 'PEM: the authorities whose certificates are believed, and no others')
     .option('--tls-cert <file>', "PEM: this side's certificate, with what leads from it to an authority")
     .option('--tls-key <file>', 'PEM: its private key (mode 600)')
-    .option('--tls-name <name>', "the name that the other side's certificate must have (default: the host of the address)")
+    .option(
+      '--tls-name <name>',
+      "the name that the other side's certificate must have (default: the host of the address)",
+    )
 }
 
 /** @throws {UsageError} some of them without the others */

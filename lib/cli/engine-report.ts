@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What the commands that talk to another host report: for people, and as data.
-import type { EnginePhaseReport, ReceiveReport, RecoverReport, RecoveryPlan, SendReport } from '../engine/index.js'
+import type {
+  EnginePhaseReport,
+  ReceiveReport,
+  RecoverReport,
+  RecoveryPlan,
+  SendReport,
+} from '../engine/index.js'
 import { formatBytes, formatMs, formatRate } from '../quantity.js'
 import type { CommandReport } from './command-run.js'
 import { styled, styledState } from './style.js'
@@ -16,7 +22,10 @@ export function sendCommandReport(sent: SendReport, digests: Digests): CommandRe
       styled('green', 'sent'),
       facts([
         ['migration', sent.id],
-        ['moved', `${formatBytes(sent.bytes)} in ${formatMs(sent.totalMs)} (${formatRate(sent.bytes, sent.totalMs)})`],
+        [
+          'moved',
+          `${formatBytes(sent.bytes)} in ${formatMs(sent.totalMs)} (${formatRate(sent.bytes, sent.totalMs)})`,
+        ],
         ['downtime', `${formatMs(sent.downtimeMs)}: ${partsText(sent)}`],
       ]),
       '',
@@ -70,7 +79,10 @@ export function receiveCommandReport(
   }
 }
 
-export function plansReport(plans: readonly RecoveryPlan[], damaged: readonly { path: string; error: Error }[]): CommandReport {
+export function plansReport(
+  plans: readonly RecoveryPlan[],
+  damaged: readonly { path: string; error: Error }[],
+): CommandReport {
   return {
     json: {
       ok: true,
@@ -95,7 +107,12 @@ function planText(plan: RecoveryPlan): string {
       ['can', actions.length === 0 ? undefined : actions.join('\n')],
       ['devices', plan.devices.map(deviceText).join(', ')],
       [plan.side === 'source' ? 'sent to' : 'received at', plan.address],
-      ['last record', last === undefined ? 'none' : `${last.record}, ${last.at}${plan.torn ? ' (another was cut off)' : ''}`],
+      [
+        'last record',
+        last === undefined
+          ? 'none'
+          : `${last.record}, ${last.at}${plan.torn ? ' (another was cut off)' : ''}`,
+      ],
     ]),
   ].join('\n')
 }
@@ -109,8 +126,13 @@ export function recoverReport(recovered: RecoverReport): CommandReport {
     json: { ...recovered },
     text: [
       `${styled('green', recovered.state)}: migration ${recovered.id} (${recovered.side})`,
-      ...recovered.devices.map(({ device, state, error }) => `  ${device}: ${styledState(state)}${error === undefined ? '' : ` (${error})`}`),
-      recovered.confirmed ? 'The other side knows.' : 'The other side has not been reached: recover there too.',
+      ...recovered.devices.map(
+        ({ device, state, error }) =>
+          `  ${device}: ${styledState(state)}${error === undefined ? '' : ` (${error})`}`,
+      ),
+      recovered.confirmed
+        ? 'The other side knows.'
+        : 'The other side has not been reached: recover there too.',
     ].join('\n'),
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the commands report of devices and what moved between them: for people, and as data.
 
-import type { PhaseReport, StreamReport } from '../migration/report.js'
+import type { PhaseReport, StreamReport, SwitchoverReport } from '../migration/report.js'
 import { formatBytes, formatMs, formatRate } from '../quantity.js'
 import type { ImageSummary } from '../stream/index.js'
 import type { CommandReport } from './command-run.js'
@@ -22,6 +22,7 @@ export interface MigrationFacts {
   readonly bytes: number
   readonly totalMs: number
   readonly downtimeMs: number
+  readonly switchover?: SwitchoverReport
   readonly phases: readonly PhaseReport[]
 }
 
@@ -39,6 +40,7 @@ export function migrationReport(
       ...digestRows(source.digest, destination.digest),
       ['protocol', moved.protocol],
       ['moved', movedText(moved.bytes, moved.totalMs)],
+      ['switched', switchoverText(moved.switchover)],
       ['downtime', formatMs(moved.downtimeMs)],
     ]),
     '',
@@ -59,6 +61,7 @@ export function migrationJson(
     bytes: moved.bytes,
     totalMs: rounded(moved.totalMs),
     downtimeMs: rounded(moved.downtimeMs),
+    ...(moved.switchover === undefined ? {} : { switchover: moved.switchover }),
     source,
     destination,
     phases: phasesJson(moved.phases),
@@ -77,6 +80,7 @@ export function saveReport(
       bytes: saved.bytes,
       totalMs: rounded(saved.totalMs),
       stoppedMs: rounded(stoppedMs(saved)),
+      ...(saved.switchover === undefined ? {} : { switchover: saved.switchover }),
       source,
       file: { ...file, bytes: saved.streamBytes, frames: saved.frames },
       phases: phasesJson(saved.phases),
@@ -90,6 +94,7 @@ export function saveReport(
         ['integrity', integrityText(file.strong, file.keyed)],
         ['protocol', saved.protocol],
         ['moved', movedText(saved.bytes, saved.totalMs)],
+        ['switched', switchoverText(saved.switchover)],
         ['stopped for', formatMs(stoppedMs(saved))],
       ]),
       '',
@@ -143,6 +148,13 @@ export function sideText({ device, state }: Side): string {
 
 export function movedText(bytes: number, milliseconds: number): string {
   return `${formatBytes(bytes)} in ${formatMs(milliseconds)} (${formatRate(bytes, milliseconds)})`
+}
+
+function switchoverText(switchover: SwitchoverReport | undefined): string | undefined {
+  if (switchover === undefined) return undefined
+  const { rounds, reason } = switchover
+  const when = rounds === 1 ? 'after 1 round' : `after ${rounds} rounds`
+  return reason === undefined ? when : `${when}: ${reason}`
 }
 
 function digestRows(

@@ -328,12 +328,12 @@ class Sending {
       policy = drainedOnce,
       recovery,
     } = this.#options
-    const { bufferSize, dataPath, maxChunk, preCopyTimeout } = this.#options
+    const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval } = this.#options
     const { signal } = this.#pumps
     const saves = new SaveSet(this.#members, {
       preCopy,
       policy,
-      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout }),
+      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval }),
       onFail: () => this.#pumps.abort(),
       onSnapshot: (index, snapshot) => this.#tellInitial(engine, index, snapshot),
     })

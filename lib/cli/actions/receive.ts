@@ -52,7 +52,9 @@ export function receiveDevices(
       receiveCommandReport(received, digests, {
         name: ending,
         heldAs,
-        text: devices.list.map((device: MigratableDevice, index) => endingText(ending, device, heldAs[index])).join('\n'),
+        text: devices.list
+          .map((device: MigratableDevice, index) => endingText(ending, device, heldAs[index]))
+          .join('\n'),
       }),
     )
     if (ending === 'held') await untilAborted(signal)
@@ -63,6 +65,7 @@ export function receiveDevices(
 /** `NAME` or `NAME=DEVICE,…`. @throws {UsageError} */
 function ruleOf(text: string): AllowRule {
   const [certificate = '', devices] = text.split('=', 2)
-  if (certificate === '' || devices === '') throw new UsageError(`--allow ${text}: it looks like NAME or NAME=DEVICE,DEVICE`)
+  if (certificate === '' || devices === '')
+    throw new UsageError(`--allow ${text}: it looks like NAME or NAME=DEVICE,DEVICE`)
   return { certificate, ...(devices === undefined ? {} : { devices: devices.split(',') }) }
 }

@@ -44,11 +44,23 @@ async function finishOne(
   const { resume = false, promote = false, abort = false, to, listen, allInterfaces = false } = options
   const { signal } = context
   const held = plan.devices.every(({ holding }) => holding === 'held')
-  await using devices: DeviceSet = await openDevices(held ? plan.devices.map(({ device }) => device) : [], signal)
-  const common = { id: plan.id, signal, ...journalOf(options), ...tlsOf(options, to ?? listen ?? plan.address) }
+  await using devices: DeviceSet = await openDevices(
+    held ? plan.devices.map(({ device }) => device) : [],
+    signal,
+  )
+  const common = {
+    id: plan.id,
+    signal,
+    ...journalOf(options),
+    ...tlsOf(options, to ?? listen ?? plan.address),
+  }
   if (plan.side === 'source') {
     if (promote || abort) throw new UsageError('--promote and --abort are for the destination of a migration')
-    context.report(recoverReport(await recoverSource(devices.list, { ...common, resume, ...(to === undefined ? {} : { to }) })))
+    context.report(
+      recoverReport(
+        await recoverSource(devices.list, { ...common, resume, ...(to === undefined ? {} : { to }) }),
+      ),
+    )
   } else {
     if (resume) throw new UsageError('--resume is for the source of a migration')
     const decide = promote ? ('promote' as const) : abort ? ('abort' as const) : undefined

@@ -35,9 +35,7 @@ export function receiveCommand(): Command {
     .option('--token-file <file>', 'one-shot tokens, one a line, each good for one migration (mode 600)')
     .option('--all-interfaces', 'listen at an address that means all interfaces, such as tls:0.0.0.0:7777')
     .option('--allow-without-p2p', 'although not all of the devices can be quieted before any runs')
-    .addOption(
-      new Option('--hold', 'keep the devices open until Ctrl-C or SIGTERM').conflicts(['handTo']),
-    )
+    .addOption(new Option('--hold', 'keep the devices open until Ctrl-C or SIGTERM').conflicts(['handTo']))
     .option('--hand-to <socket>', 'leave the devices with the keeper at a socket (vfio-migrate hold)')
   return common(reportOptions(engineOptions(digestOption(command))), [
     'receive 0000:17:00.2 0000:17:00.3 --listen tls:192.0.2.7:7777 --allow host-a.example --tls-ca ca.pem --tls-cert b.pem --tls-key b.key --hold',

@@ -32,10 +32,10 @@ export function recoverCommand(): Command {
     .option('--all', 'also those that need nothing more')
     .option('--finish', 'do what the journal and the other side say')
     .addOption(
-      new Option('--resume', "source: the destination's copy is gone and never ran; run here again").conflicts([
-        'promote',
-        'abort',
-      ]),
+      new Option(
+        '--resume',
+        "source: the destination's copy is gone and never ran; run here again",
+      ).conflicts(['promote', 'abort']),
     )
     .addOption(
       new Option(

@@ -30,7 +30,10 @@ export function sendCommand(): Command {
     )
     .argument('<devices...>', deviceArgument)
     .requiredOption('--to <address>', addressArgument)
-    .option('--id <id>', 'what this migration is called on both sides, once and for all (default: a random UUID)')
+    .option(
+      '--id <id>',
+      'what this migration is called on both sides, once and for all (default: a random UUID)',
+    )
     .option('--token-file <file>', 'the one-shot token that the other side wants (mode 600)')
     .option(
       '--allow-without-p2p',
