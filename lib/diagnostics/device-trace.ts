@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { errnoName, isFailure } from '../errors/index.js'
 import type { MigrationState } from '../migration/state.js'
-import { channels, monotonicNs } from './channels.js'
+import { channels, monotonicNs, nsOf } from './channels.js'
 import type {
   CallEvent,
   ChunkEvent,
@@ -92,8 +92,10 @@ export class DeviceTrace {
     channels.register.publish({ kind: 'register', device: this.device, handle: this.handle, ...told })
   }
 
-  phase(phase: string | null, ns: bigint = monotonicNs()): void {
+  /** @param at when it began, if not now: on the clock of the events, or, a number, on that of `performance.now()` */
+  phase(phase: string | null, at?: bigint | number): void {
     if (!channels.phase.hasSubscribers) return
+    const ns = typeof at === 'number' ? nsOf(at) : (at ?? monotonicNs())
     const event: PhaseEvent = { kind: 'phase', ns, device: this.device, handle: this.handle, phase }
     channels.phase.publish(event)
   }

@@ -39,6 +39,8 @@ export class FakeDevice {
   readonly strays = new Map<string, number>()
   /** Called and awaited inside the operation of that name. */
   readonly gates = new Map<string, () => Promise<void> | void>()
+  /** Called when a source or sink is asked to note what it does. */
+  recording: (capacity: number) => void = noop
   sessions = 0
   openSessions = 0
   bars: readonly bigint[] = [4096n]
@@ -253,7 +255,7 @@ export class FakeDevice {
       pumpToFrames: unusedPump,
       pumpToSink: (sink) => pump(({ data }) => sink.write(new Uint8Array(data as ArrayBuffer))),
       counters: () => ({ ...counted }),
-      record: noop,
+      record: (capacity) => this.recording(capacity),
       takeRecords: () => null,
       pause: () => {
         paused = true
@@ -285,7 +287,7 @@ export class FakeDevice {
       pumpFromFd: unusedPump,
       pumpFromFrames: unusedPump,
       counters: () => ({ ...counted }),
-      record: noop,
+      record: (capacity) => this.recording(capacity),
       takeRecords: () => null,
       cancel: noop,
       close: async () => null,
