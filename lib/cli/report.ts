@@ -3,6 +3,7 @@
 
 import type { PhaseReport, StreamReport } from '../migration/report.js'
 import { formatBytes, formatMs, formatRate } from '../quantity.js'
+import type { DowntimeReport } from '../recorder/downtime.js'
 import type { ImageSummary } from '../stream/index.js'
 import type { CommandReport } from './command-run.js'
 import type { Ending } from './ending.js'
@@ -22,6 +23,7 @@ export interface MigrationFacts {
   readonly bytes: number
   readonly totalMs: number
   readonly downtimeMs: number
+  readonly downtime: DowntimeReport
   readonly phases: readonly PhaseReport[]
 }
 
@@ -39,7 +41,7 @@ export function migrationReport(
       ...digestRows(source.digest, destination.digest),
       ['protocol', moved.protocol],
       ['moved', movedText(moved.bytes, moved.totalMs)],
-      ['downtime', formatMs(moved.downtimeMs)],
+      ['downtime', downtimeText(moved.downtime)],
     ]),
     '',
     phaseTable(moved.phases),
@@ -59,6 +61,7 @@ export function migrationJson(
     bytes: moved.bytes,
     totalMs: rounded(moved.totalMs),
     downtimeMs: rounded(moved.downtimeMs),
+    downtime: moved.downtime.parts.map(({ name, ms }) => ({ name, ms: rounded(ms) })),
     source,
     destination,
     phases: phasesJson(moved.phases),
@@ -177,6 +180,11 @@ function phaseTable(phases: readonly PhaseReport[]): string {
       bytes === 0 ? '-' : formatRate(bytes, ms),
     ]),
   )
+}
+
+function downtimeText({ totalMs, parts }: DowntimeReport): string {
+  const told = parts.map(({ name, ms }) => `${name} ${formatMs(ms)}`).join(', ')
+  return told === '' ? formatMs(totalMs) : `${formatMs(totalMs)} (${told})`
 }
 
 function phasesJson(phases: readonly PhaseReport[]): PhaseReport[] {

@@ -79,17 +79,18 @@ export class DeviceTrace {
   }
 
   /** What a pump has noted natively. */
-  chunk(told: Omit<ChunkEvent, 'kind' | 'device' | 'handle'>): void {
-    channels.chunk.publish({ kind: 'chunk', device: this.device, handle: this.handle, ...told })
+  chunk(event: ChunkEvent): void {
+    channels.chunk.publish(event)
   }
 
+  /** What came too fast. */
   lostChunks(told: Omit<LostChunksEvent, 'kind' | 'device' | 'handle'>): void {
     channels.chunk.publish({ kind: 'lost-chunks', device: this.device, handle: this.handle, ...told })
   }
 
   /** An access that a pump made and noted natively. */
-  notedRegister(told: Omit<RegisterEvent, 'kind' | 'device' | 'handle'>): void {
-    channels.register.publish({ kind: 'register', device: this.device, handle: this.handle, ...told })
+  pumpedRegister(event: RegisterEvent): void {
+    channels.register.publish(event)
   }
 
   /** @param at when it began, if not now: on the clock of the events, or, a number, on that of `performance.now()` */

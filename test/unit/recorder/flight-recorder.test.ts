@@ -11,8 +11,20 @@ function device(spec: string) {
 
 type Traced = ReturnType<typeof device>
 
-const chunk = ({ trace }: Traced, bytes: number, ns = monotonicNs()): void =>
-  trace.chunk({ ns, durationNs: 10n, deviceNs: 4n, direction: 'out', bytes })
+function chunk({ trace }: Traced, bytes: number, ns = monotonicNs(), error?: string): void {
+  const { device, handle } = trace
+  trace.chunk({
+    kind: 'chunk',
+    ns,
+    device,
+    handle,
+    durationNs: 10n,
+    deviceNs: 4n,
+    direction: 'out',
+    bytes,
+    ...(error === undefined ? {} : { error }),
+  })
+}
 
 const bytesOf = (recorder: FlightRecorder, at = 0) =>
   recorder.report().devices[at]?.phases.map(({ name, bytes, chunks }) => [name, bytes, chunks])
@@ -131,14 +143,7 @@ describe('a flight recorder', () => {
     const mine = device('a')
     const recorder = new FlightRecorder()
     using _watching = recorder.watch(mine)
-    mine.trace.chunk({
-      ns: monotonicNs(),
-      durationNs: 1n,
-      deviceNs: 1n,
-      direction: 'out',
-      bytes: 0,
-      error: 'EIO',
-    })
+    chunk(mine, 0, monotonicNs(), 'EIO')
     const report = recorder.report()
     expect(report.devices[0]).toMatchObject({ bytesOut: 0, chunksOut: 0 })
     expect(report.timeline).toMatchObject([{ kind: 'chunk', error: 'EIO' }])
