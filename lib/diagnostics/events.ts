@@ -115,7 +115,7 @@ export interface MarkEvent extends TracedEvent {
 export type MarkDetail = Readonly<Record<string, string | number | boolean | null>>
 
 /** A control message between two engines; its kind and size, never what it says. */
-export interface MessageEvent extends TracedEvent {
+export interface ControlMessageEvent extends TracedEvent {
   readonly kind: 'message'
   readonly direction: 'out' | 'in'
   readonly message: string
@@ -140,5 +140,5 @@ export type FlightEvent =
   | InterruptEvent
   | PhaseEvent
   | MarkEvent
-  | MessageEvent
+  | ControlMessageEvent
   | JournalEvent

@@ -11,7 +11,7 @@ import type {
   LostChunksEvent,
   MarkDetail,
   MarkEvent,
-  MessageEvent,
+  ControlMessageEvent,
   PhaseEvent,
   RegisterEvent,
 } from '../diagnostics/events.js'
@@ -154,7 +154,7 @@ export class FlightRecorder {
 
   /** A control message passed between two engines. `bytes`: its size. */
   message(direction: 'out' | 'in', message: string, bytes?: number): void {
-    const event: MessageEvent = {
+    const event: ControlMessageEvent = {
       kind: 'message',
       ns: monotonicNs(),
       direction,
