@@ -41,9 +41,13 @@ export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from 
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
 export type * from './diagnostics/events.js'
+export * from './engine/index.js'
 export {
   type AddonAttempt,
   AddonNotFoundError,
+  type EngineFailure,
+  type EngineOutcome,
+  type EnginePhase,
   type ErrorCode,
   errnoMessage,
   errnoName,
@@ -53,6 +57,7 @@ export {
   type RecoveryPolicy,
   UnsupportedPlatformError,
   VfioAbortError,
+  VfioEngineError,
   VfioError,
   VfioHostChangeError,
   VfioMigrationError,
@@ -72,20 +77,21 @@ export type {
   MigrationReport,
   PhaseReport,
   StreamReport,
+  SwitchoverReport,
   TransferReport,
 } from './migration/report.js'
+export type { SaveOptions, SaveSession } from './migration/save-session.js'
+export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
+export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
 export type {
   PreCopySnapshot,
-  SaveOptions,
-  SaveSession,
   SwitchoverAnswer,
   SwitchoverDecision,
   SwitchoverPolicy,
-} from './migration/save-session.js'
-export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
-export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
+} from './migration/switchover-policy.js'
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './ownership/index.js'
+export * from './policy/index.js'
 export * from './recorder/index.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'

@@ -12,13 +12,14 @@ import type {
   NativeIommufd,
 } from './native/kernel.js'
 import type { NativeDescriptor, NativeMessageListener, NativeMessageSocket } from './native/ownership.js'
-import type { NativeSimulatedOptions } from './native/simulated.js'
+import type { NativeSimulatedDevice, NativeSimulatedOptions } from './native/simulated.js'
 import type {
   NativeFrameReader,
   NativeFrameReaderOptions,
   NativeFrameWriter,
   NativeFrameWriterOptions,
 } from './native/stream.js'
+import type { NativeCancellation, NativeStreamListener, NativeStreamSocket } from './native/transport.js'
 import type { NativeVfioUserOptions } from './native/vfio-user.js'
 
 export * from './native/data.js'
@@ -29,13 +30,14 @@ export * from './native/kernel.js'
 export * from './native/ownership.js'
 export * from './native/simulated.js'
 export * from './native/stream.js'
+export * from './native/transport.js'
 export * from './native/vfio-user.js'
 
 export interface NativeBinding {
   readonly version: string
   /** The uAPI numbers that native/uapi declares, by the kernel's names. */
   readonly constants: Readonly<Record<string, number | bigint>>
-  openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
+  openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeSimulatedDevice>>
   openVfioUser(path: string, options: NativeVfioUserOptions): Promise<Outcome<NativeDevice>>
   /** `pageSize` 0n: ordinary pages. */
   allocateDmaBuffer(size: bigint, pageSize: bigint, lock: boolean): Promise<Outcome<NativeDmaBuffer>>
@@ -68,6 +70,17 @@ export interface NativeBinding {
   /** Over a duplicate of `fd`. */
   socketOver(fd: number): Promise<Outcome<NativeMessageSocket>>
   listenAt(path: string): Promise<Outcome<NativeMessageListener>>
+  createCancellation(): Outcome<NativeCancellation>
+  /** `port` -1: `host` is the path of a UNIX socket; else an IP address in figures. */
+  connectStream(
+    host: string,
+    port: number,
+    timeout: number,
+    cancellation: NativeCancellation | null,
+  ): Promise<Outcome<NativeStreamSocket>>
+  listenStream(host: string, port: number): Promise<Outcome<NativeStreamListener>>
+  /** Both ends of a new UNIX socket. */
+  streamPair(): Outcome<readonly [NativeStreamSocket, NativeStreamSocket]>
   frameWriter(fd: number, options: NativeFrameWriterOptions): Outcome<NativeFrameWriter>
   frameReader(fd: number, options: NativeFrameReaderOptions): Outcome<NativeFrameReader>
 }

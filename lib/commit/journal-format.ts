@@ -19,7 +19,14 @@ export const migrationIdSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z
 const factsSchema = v.object({
   /** How the devices are opened again: `held:…` and `vfio-user:…` outlive the engine. */
   devices: v.pipe(
-    v.array(v.object({ spec: printable(1024), protocol: v.picklist(['v1', 'v2']) })),
+    v.array(
+      v.object({
+        spec: printable(1024),
+        protocol: v.picklist(['v1', 'v2']),
+        /** Who held it besides the engine; without one it is lost with the engine. */
+        holder: v.optional(printable(128)),
+      }),
+    ),
     v.minLength(1),
     v.maxLength(256),
   ),

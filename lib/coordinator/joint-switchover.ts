@@ -15,31 +15,43 @@ export class JointSwitchover {
   readonly #snapshots: (PreCopySnapshot | undefined)[]
   readonly #initialLoaded: boolean[]
   readonly #sessions: (SaveSession | undefined)[]
-  readonly #decided: Promise<void>
+  readonly #onSnapshot: (index: number, snapshot: PreCopySnapshot) => void
+  /** Resolves when all of them leave pre-copy, for whichever reason. */
+  readonly decided: Promise<void>
   #decide: () => void = () => {}
   #refuse: (reason: unknown) => void = () => {}
   #isDecided = false
   #asking: Promise<Answer> | undefined
 
   /** @param preCopying which of the devices begin in pre-copy */
-  constructor(preCopying: readonly boolean[], policy: SetPolicy) {
+  constructor(
+    preCopying: readonly boolean[],
+    policy: SetPolicy,
+    onSnapshot: (index: number, snapshot: PreCopySnapshot) => void = () => {},
+  ) {
+    this.#onSnapshot = onSnapshot
     this.#preCopying = preCopying
     this.#policy = policy
     this.#snapshots = preCopying.map(() => undefined)
     this.#initialLoaded = preCopying.map(() => false)
     this.#sessions = preCopying.map(() => undefined)
-    this.#decided = new Promise((resolve, reject) => {
+    this.decided = new Promise((resolve, reject) => {
       this.#decide = resolve
       this.#refuse = reject
     })
     // Nobody may be waiting when it fails.
-    this.#decided.catch(() => {})
+    this.decided.catch(() => {})
     if (!preCopying.includes(true)) this.switch()
   }
 
   /** A device that begins in pre-copy may begin at once, any other when all are about to stop. @throws the reason of {@link fail} */
   async mayBegin(index: number): Promise<void> {
-    if (!this.#preCopying[index]) await this.#decided
+    if (!this.#preCopying[index]) await this.decided
+  }
+
+  /** Whether every device in pre-copy has been drained and none has left it. */
+  get idle(): boolean {
+    return !this.#isDecided && this.#preCopying.every((one, at) => !one || this.#snapshots[at] !== undefined)
   }
 
   began(index: number, session: SaveSession): void {
@@ -55,6 +67,7 @@ export class JointSwitchover {
   policyOf(index: number): SwitchoverPolicy {
     return async (snapshot) => {
       this.#snapshots[index] = snapshot
+      this.#onSnapshot(index, snapshot)
       if (this.#isDecided) return 'switch'
       const devices: (PreCopySnapshot & { readonly initialLoaded: boolean })[] = []
       for (const [at, preCopying] of this.#preCopying.entries()) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import type { RecoveryPolicy } from '../errors/index.js'
+import { type RecoveryPolicy, VfioError } from '../errors/index.js'
 import type { Moved } from '../migration/chunk.js'
 import { NOTHING } from '../migration/progress.js'
-import type { SaveOptions, SaveSession } from '../migration/save-session.js'
+import type { PreCopySnapshot, SaveOptions, SaveSession } from '../migration/save-session.js'
 import type { SetPolicy } from '../policy/index.js'
 import { Barrier } from './barrier.js'
 import { JointSwitchover } from './joint-switchover.js'
@@ -13,8 +13,10 @@ export interface SaveSetOptions
   readonly recovery?: RecoveryPolicy
   /** Asked for all devices together whether to leave pre-copy. */
   readonly policy: SetPolicy
-  /** All of a device's state has been called initial no longer: what was acknowledged is to be acknowledged again. */
-  readonly onQuiet?: () => void
+  /** Told what a device said each time its pre-copy was drained, before the policy is asked. */
+  readonly onSnapshot?: (index: number, snapshot: PreCopySnapshot) => void
+  /** Told when the set begins to be rolled back: whatever reads the sessions must let go of them. */
+  readonly onFail?: () => void
 }
 
 /**
@@ -29,7 +31,9 @@ export class SaveSet {
   readonly #switchover: JointSwitchover
   readonly #stop: Barrier
   readonly #run: Barrier
-  #failure: { readonly reason: unknown } | undefined
+  #failure: { reason: unknown } | undefined
+  // Rolls back before its failure is known: a save tells of that only when it is back.
+  #culprit: number | undefined
   #rolledBack: Promise<MemberEnd[]> | undefined
 
   constructor(members: readonly Member[], options: SaveSetOptions) {
@@ -42,7 +46,23 @@ export class SaveSet {
     this.#switchover = new JointSwitchover(
       members.map(({ migration }) => options.preCopy === true && migration.capabilities.preCopy),
       options.policy,
+      options.onSnapshot,
     )
+  }
+
+  /** Whether it has failed or was given up. */
+  get failed(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Whether it waits in pre-copy for devices that have nothing to say for now. */
+  get idle(): boolean {
+    return this.#switchover.idle
+  }
+
+  /** Resolves when all devices have been asked to stop, or never. */
+  get stopping(): Promise<void> {
+    return this.#switchover.decided
   }
 
   /** What was read of each device so far. */
@@ -70,6 +90,7 @@ export class SaveSet {
           await this.#saveOne(index, write)
         } catch (error) {
           this.fail(error)
+          if (this.#failure && this.#culprit === index) this.#failure.reason = error
         }
       }),
     )
@@ -91,7 +112,7 @@ export class SaveSet {
 
   #start(index: number): Promise<SaveSession> {
     const { migration } = this.#members[index] as Member
-    const { recovery = 'previous', onQuiet, policy: _, ...options } = this.#options
+    const { recovery = 'previous', onSnapshot: _, onFail: __, policy: ___, ...options } = this.#options
     return migration.save({
       ...options,
       recovery,
@@ -99,9 +120,12 @@ export class SaveSet {
       beforeStop: async () => {
         this.#switchover.switch()
         await this.#stop.arrive(index)
-        if (index === 0) onQuiet?.()
       },
-      beforeRun: () => this.#run.arrive(index),
+      beforeRun: () => {
+        if (!this.#failure) this.#culprit = index
+        this.fail(new VfioError('ERR_VFIO_MIGRATION', 'another device of the set failed'))
+        return this.#run.arrive(index)
+      },
     })
   }
 
@@ -115,6 +139,7 @@ export class SaveSet {
     this.#failure = { reason }
     this.#stop.fail(reason)
     this.#switchover.fail(reason)
+    this.#options.onFail?.()
     void this.rollBack()
   }
 
@@ -122,7 +147,7 @@ export class SaveSet {
   rollBack(): Promise<MemberEnd[]> {
     if (this.#rolledBack === undefined) {
       this.#rolledBack = Promise.all(this.#members.map((member, index) => this.#rollBackOne(member, index)))
-      this.fail(new Error('the set is rolled back'))
+      this.fail(new VfioError('ERR_VFIO_SESSION_ENDED', 'the set is rolled back'))
     }
     return this.#rolledBack
   }

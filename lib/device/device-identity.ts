@@ -20,6 +20,8 @@ export interface DeviceIdentity {
   readonly spec: string
   /** The kernel driver bound to it, `simulated`, or `undefined` where nobody can say. */
   readonly driver: string | undefined
+  /** The driver that a simulated device behaves like. */
+  readonly personality?: string | undefined
   /** How it was reached, for a device of the kernel's. */
   readonly path?: 'group' | 'cdev'
   /** The iommufd's name for a device that was opened by its node. */

@@ -101,6 +101,11 @@ export class Device implements AsyncDisposable {
     return this.#identity.driver
   }
 
+  /** The driver that a simulated device behaves like, by its short name (`mlx5`); `undefined` for every other device. */
+  get personality(): string | undefined {
+    return this.#identity.personality
+  }
+
   /**
    * How a device of the kernel's was reached: through its group and a container, or by its own node and an iommufd. `undefined` for a
    * device of another kind.

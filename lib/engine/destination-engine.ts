@@ -37,12 +37,15 @@ export class DestinationEngine {
   #runMs: number | undefined
   #syncMs: number | undefined
   #runError: unknown
+  // Said over a connection that the source then closed: it had nothing more to ask.
+  #saidAborted = false
+  #toldAborted = false
   /** Why this side gives up, for the other. */
   reason: PeerTrouble | undefined
 
   constructor(parts: DestinationEngineParts) {
     this.#parts = parts
-    this.#party = new CommitParty(
+    this.#party = new CommitParty<DestinationState, DestinationEvent>(
       parts.journal,
       parts.first,
       destinationStep,
@@ -93,6 +96,11 @@ export class DestinationEngine {
     return this.#runError
   }
 
+  /** Whether the source has heard how it ended. */
+  get confirmed(): boolean {
+    return this.state === 'done' || (this.state === 'aborted' && this.#toldAborted)
+  }
+
   get runMs(): number | undefined {
     return this.#runMs
   }
@@ -113,12 +121,20 @@ export class DestinationEngine {
     this.#link?.send(message)
   }
 
+  /** Waits for the source to give up, or to be lost, for so many milliseconds at most. */
+  async hearOut(milliseconds: number): Promise<void> {
+    const until = performance.now() + milliseconds
+    while (this.state === 'receiving' && this.#link?.alive && performance.now() < until)
+      await this.#news.wait(until - performance.now())
+  }
+
   /** Speaks over this connection from now on; the one before is given up. */
   adopt(connection: Connection): void {
     const before = this.#link
     this.#link = new ControlLink(connection, linkTimes(this.#parts.times), {
       message: (message) => this.#hear(message),
       lost: (reason) => {
+        this.#toldAborted ||= this.#saidAborted
         this.#parts.onLost?.(reason)
         this.#news.tell()
       },
@@ -142,6 +158,7 @@ export class DestinationEngine {
       state,
       ...(error === undefined ? {} : { error: printable(error, 1024) }),
     }))
+    this.#saidAborted ||= word === 'aborted' && this.#link?.alive === true
     this.#link?.send({
       type: 'word',
       word,
@@ -156,20 +173,26 @@ export class DestinationEngine {
    * Waits until there is nothing more to decide. A complete copy is kept as long as it takes: a signal ends that only if somebody meant it,
    * which a time-out did not.
    * @param confirmation how long a running destination waits for the source's last word, in milliseconds
+   * @param tellAborted whether a copy that was given up waits as long for a source to tell it to
    */
-  async outcome(signal?: AbortSignal, confirmation = Number.POSITIVE_INFINITY): Promise<DestinationState> {
+  async outcome(
+    signal?: AbortSignal,
+    confirmation = Number.POSITIVE_INFINITY,
+    tellAborted = false,
+  ): Promise<DestinationState> {
     const { repeat } = this.#parts.times
     const wake = (): void => this.#news.tell()
     signal?.addEventListener('abort', wake, { once: true })
-    let runningSince: number | undefined
+    let decidedAt: number | undefined
     try {
       for (;;) {
         await this.settled()
         const { state } = this
-        if (state === 'done' || state === 'aborted' || state === 'uncertain') return state
-        if (state === 'running') {
-          runningSince ??= performance.now()
-          if (signal?.aborted || performance.now() - runningSince > confirmation) return state
+        if (state === 'done' || state === 'uncertain') return state
+        if (state === 'aborted' && (!tellAborted || this.#toldAborted)) return state
+        if (state === 'running' || state === 'aborted') {
+          decidedAt ??= performance.now()
+          if (signal?.aborted || performance.now() - decidedAt > confirmation) return state
         }
         if (signal?.aborted && state === 'loaded') {
           if (isTimeout(signal.reason)) return state

@@ -64,6 +64,8 @@ const messageSchema = v.variant('type', [
     type: v.literal('hello'),
     version: v.number(),
     id: migrationIdSchema,
+    /** By which the engines know one another for the rest of this migration. */
+    key: secret,
     token: v.optional(text(256)),
     devices: v.pipe(v.array(offeredSchema), v.minLength(1), v.maxLength(MAX_DEVICES)),
     memory: v.boolean(),
@@ -77,7 +79,7 @@ const messageSchema = v.variant('type', [
     key: secret,
     channel: v.union([index, v.literal('memory')]),
   }),
-  v.object({ type: v.literal('welcome'), version: v.number(), key: secret }),
+  v.object({ type: v.literal('welcome'), version: v.number() }),
   v.object({ type: v.literal('refused'), ...troubleSchema.entries }),
   v.object({ type: v.literal('ready') }),
   v.object({ type: v.literal('initial'), device: index, bytes: count }),

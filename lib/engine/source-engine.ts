@@ -58,7 +58,7 @@ export class SourceEngine {
 
   constructor(parts: SourceEngineParts) {
     this.#parts = parts
-    this.#party = new CommitParty(
+    this.#party = new CommitParty<SourceState, SourceEvent>(
       parts.journal,
       parts.first,
       sourceStep,
@@ -193,21 +193,31 @@ export class SourceEngine {
     }
   }
 
-  /** Tells the other side of the end, as long as it takes or as patience lasts, and lets go of connection and journal. */
-  async farewell(): Promise<void> {
+  /**
+   * Tells the other side of the end, for as long as the times allow, and lets go of connection and journal.
+   * @param anew also when there was no connection yet: this engine has come back after a crash
+   * @returns whether the other side has heard it
+   */
+  async farewell(anew = false): Promise<boolean> {
     const until = performance.now() + this.#parts.times.farewell
     const { state } = this
+    if (anew) this.#greeted = state === 'aborted' || state === 'done'
+    let wasThere = this.#link?.alive === true
     const told = (): boolean => {
       if (state === 'aborted') return this.#answered
-      return state !== 'done' || !this.#link?.alive
+      // It closes the connection when it has.
+      return state !== 'done' || (wasThere && !this.#link?.alive)
     }
     while (this.#greeted && this.failure === undefined && !told() && performance.now() < until) {
       if (!this.#link?.alive) await this.#redial()
+      wasThere ||= this.#link?.alive === true
       if (!(await this.#news.wait(Math.min(this.#parts.times.repeat, until - performance.now()))))
         await this.dispatch({ kind: 'silence' }).catch(() => {})
     }
+    const heard = told()
     await this.#link?.close()
     await this.#parts.journal.close()
+    return heard
   }
 
   async #redial(signal?: AbortSignal): Promise<void> {

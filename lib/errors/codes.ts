@@ -52,9 +52,14 @@ export const errorCodes = {
   ERR_VFIO_JOURNAL: 'the journal of a migration is missing, damaged, or cannot be written',
   ERR_VFIO_ID_USED: 'there has been a migration of that id: ids are used once',
   ERR_VFIO_UNAUTHORISED: 'the peer may not load into these devices',
+  ERR_VFIO_DEVICE_TROUBLE:
+    'the driver of a device spoke up while it moved: wanted back, unplugged, or an AER error',
   ERR_VFIO_PROTOCOL: 'the engine at the other end said something that makes no sense where it stands',
   ERR_VFIO_OUTCOME_UNKNOWN: 'committed, but the destination was not heard of since: it may run there',
   ERR_VFIO_ABORTED_BY_PEER: 'the other side gave the migration up',
+  ERR_VFIO_ADDRESS:
+    'the address of a peer or of a listener does not follow the grammar, or may not be used like that',
+  ERR_VFIO_PEER_REFUSED: 'the other side of a connection is not who it has to be, or refused this side',
   ERR_VFIO_CLOSED: 'the handle is closed',
 } as const
 

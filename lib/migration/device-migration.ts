@@ -105,7 +105,10 @@ export class DeviceMigration implements Migration {
       const runs = at === 'running' || at === 'running-p2p' || at === 'pre-copy' || at === 'pre-copy-p2p'
       const preCopy = options.preCopy === true && protocol.capabilities.preCopy && runs
       if (!preCopy) await switchover.run({ from: at, direct: options.direct && at === 'stop', signal })
-      else if (at !== 'pre-copy-p2p') await protocol.lead('pre-copy', { signal })
+      else if (!isSaving(at)) {
+        await protocol.preparePreCopy()
+        await protocol.lead('pre-copy', { signal })
+      }
       const lane = protocol.openSource(options)
       const phase = preCopy ? 'pre-copy' : 'stop-copy'
       return new Save({ protocol, lane, switchover, phase, previous, startedAt, options, release })
@@ -172,7 +175,7 @@ export class DeviceMigration implements Migration {
 }
 
 function checkNumbers(options: SaveOptions & LoadOptions): void {
-  const { bufferSize, maxChunk, preCopyTimeout } = options
+  const { bufferSize, maxChunk, preCopyTimeout, switchoverInterval } = options
   if (
     bufferSize !== undefined &&
     !(Number.isInteger(bufferSize) && bufferSize >= MIN_BUFFER && bufferSize <= MAX_BUFFER)
@@ -186,5 +189,8 @@ function checkNumbers(options: SaveOptions & LoadOptions): void {
   }
   if (preCopyTimeout !== undefined && !(preCopyTimeout >= 0)) {
     throw new RangeError(`preCopyTimeout must be a number of milliseconds, not ${preCopyTimeout}`)
+  }
+  if (switchoverInterval !== undefined && !(switchoverInterval >= 10)) {
+    throw new RangeError(`switchoverInterval must be 10 milliseconds or more, not ${switchoverInterval}`)
   }
 }

@@ -95,8 +95,11 @@ export async function loadFromFile(
   }
 }
 
-// To the very end record: until that is right, nothing that was loaded may be committed.
-async function loadSections(
+/**
+ * Loads the device state that follows the manifest, to the very end record: until that is right, nothing that was loaded may be committed.
+ * @returns what the driver's stream leaves out, if it was saved
+ */
+export async function loadSections(
   reader: FrameReader,
   loading: LoadSession,
   manifest: Manifest,

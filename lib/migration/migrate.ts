@@ -8,14 +8,16 @@ import {
   type RestoreWiringOptions,
   restoreWiring,
 } from '../wiring/wiring.js'
+import { believed } from './estimate.js'
 import type { LoadSession } from './load-session.js'
 import type { MigratableDevice } from './migratable-device.js'
 import type { Migration } from './migration.js'
 import { checkCompatible, profileOf } from './profile.js'
 import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
 import { actualState, deadEnd, noRoute } from './refusal.js'
-import type { DeviceReport, MigrationReport } from './report.js'
+import { type DeviceReport, type MigrationReport, switchoverReport } from './report.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
+import type { SwitchoverPolicy } from './switchover-policy.js'
 
 export interface MigrateOptions extends Omit<SaveOptions, 'recovery' | 'signal'>, ProgressOptions {
   /**
@@ -142,8 +144,10 @@ class MigrationRun {
     })
     const { wiring = {} } = options
     const wiredBefore = wiring === false ? undefined : await captureWiring(this.#source)
+    const { switchover } = options
     const saving = await (this.#leaving as Migration).save({
       ...options,
+      ...(switchover === undefined ? {} : { switchover: acknowledging(switchover) }),
       recovery: recovery?.source ?? 'previous',
       signal,
     })
@@ -186,7 +190,8 @@ class MigrationRun {
 
   async #report(): Promise<MigrationReport> {
     const { phases, totalMs } = this.#clock.finish()
-    const { moved, protocol } = this.#saving as SaveSession
+    const saving = this.#saving as SaveSession
+    const { moved, protocol } = saving
     const downtime = this.#downtime.report() ?? { totalMs: 0, parts: [] }
     if (this.#options.recorder !== undefined) this.#options.recorder.downtime = downtime
     return {
@@ -196,6 +201,10 @@ class MigrationRun {
       totalMs,
       downtimeMs: downtime.totalMs,
       downtime,
+      ...switchoverReport(
+        saving,
+        phases.some(({ name }) => name === 'pre-copy'),
+      ),
       source: await where(this.#source, this.#leaving),
       destination: await where(this.#destination, this.#entering),
       phases,
@@ -225,6 +234,14 @@ class MigrationRun {
       sourceRecovery: this.#saving?.recovery ?? (this.#loading === undefined ? undefined : ofCause),
       destinationRecovery: this.#loading?.recovery ?? (this.#loading === undefined ? ofCause : undefined),
     })
+  }
+}
+
+/** What was read is in the destination: the initial data is loaded as soon as none of it is left to read. */
+function acknowledging(policy: SwitchoverPolicy): SwitchoverPolicy {
+  return (snapshot) => {
+    const left = believed(snapshot.initialBytes, snapshot.bytes)
+    return policy({ ...snapshot, initialLoaded: left === undefined ? snapshot.drained : left === 0 })
   }
 }
 

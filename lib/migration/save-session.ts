@@ -4,32 +4,9 @@ import type { Recovery, RecoveryPolicy } from '../errors/index.js'
 import type { FrameWriter } from '../stream/frame-writer.js'
 import type { Chunk, Moved } from './chunk.js'
 import type { LoadSession } from './load-session.js'
+import type { SwitchoverPolicy } from './switchover-policy.js'
 
-/** What is known when a pre-copy has nothing to read for now. Sizes in bytes, straight from the device: estimates, perhaps absurd. */
-export interface PreCopySnapshot {
-  /** How often the device has been drained in this save, this time included. */
-  readonly round: number
-  /** Bytes read so far in this save. */
-  readonly bytes: number
-  /** v2: `VFIO_MIG_GET_PRECOPY_INFO`; `undefined` on v1, and where the driver fails the request. */
-  readonly initialBytes: bigint | undefined
-  readonly dirtyBytes: bigint | undefined
-  /** v1: `pending_bytes`. */
-  readonly pendingBytes: bigint | undefined
-  /** Milliseconds since the save began. */
-  readonly elapsedMs: number
-}
-
-/** `switch`: to stop-copy now. `continue`: ask the device again after a pause. `abort`: give the save up, the device goes on running. */
-export type SwitchoverDecision = 'continue' | 'switch' | 'abort'
-
-/** A decision, and why: an `abort` carries it in its error. */
-export type SwitchoverAnswer =
-  | SwitchoverDecision
-  | { readonly decision: SwitchoverDecision; readonly reason?: string | undefined }
-
-/** Decides when a pre-copy has gone on for long enough. */
-export type SwitchoverPolicy = (snapshot: PreCopySnapshot) => SwitchoverAnswer | Promise<SwitchoverAnswer>
+export type { PreCopySnapshot, SwitchoverPolicy } from './switchover-policy.js'
 
 export interface SaveOptions {
   /** Begin in `pre-copy`, while the device runs, if it offers it. Default false: straight to `stop-copy`. */
@@ -39,6 +16,11 @@ export interface SaveOptions {
    * `ERR_VFIO_NO_CONVERGENCE`, rolled back.
    */
   readonly switchover?: SwitchoverPolicy
+  /**
+   * Milliseconds after which the policy is asked again while data flows, with what the device estimates (v1 estimates nothing then). A device
+   * that dirties its state faster than it is read is never drained, and is never asked about otherwise. Default: never.
+   */
+  readonly switchoverInterval?: number
   /**
    * Milliseconds after which a pre-copy switches without asking: a device that dirties its state faster than it is read is never
    * drained. Default 120 000; `Infinity` for no limit.
@@ -96,6 +78,10 @@ export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
   readonly switchedAt: number | undefined
   /** What was moved up to the switchover; `undefined` before it, and zeros for a save without pre-copy. */
   readonly preCopied: Moved | undefined
+  /** How often the device was drained in pre-copy. */
+  readonly rounds: number
+  /** Why the switchover came, where the policy said so. */
+  readonly switchReason: string | undefined
   /** What was done to the device when the session ended without {@link complete}; `undefined` before, and after a completed one. */
   readonly recovery: Recovery | undefined
   /** The next chunks as a Node stream of owned buffers: what a socket may keep. Ends with the data; destroying it closes the session. */

@@ -3,12 +3,14 @@ import { recorded } from '../recorder/recorded.js'
 import { FrameWriter } from '../stream/frame-writer.js'
 import { ImageFile } from '../stream/image-file.js'
 import { deviceStateSection, wiringSection } from '../stream/section.js'
+import type { Wiring } from '../stream/wiring.js'
 import { captureStoppedWiring, captureWiring } from '../wiring/wiring.js'
+import type { Moved } from './chunk.js'
 import { manifestOf } from './manifest.js'
 import type { MigratableDevice } from './migratable-device.js'
 import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
 import { actualState } from './refusal.js'
-import type { StreamReport } from './report.js'
+import { type StreamReport, switchoverReport } from './report.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 
 export interface SaveStreamOptions extends SaveOptions, ProgressOptions {
@@ -55,15 +57,10 @@ async function save(device: MigratableDevice, fd: number, options: SaveStreamOpt
   saving = await migration.save(options)
   try {
     clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.quiescedAt ?? saving.stoppedAt)
-    const { bytes, chunks } = await saving.pipeToFrames(writer, 1)
-    followSwitchover()
-    await writer.endSection(1)
-    const wired = wiring ? await captureStoppedWiring(device, wiredBefore) : undefined
-    if (wired !== undefined) {
-      await writer.beginSection(2, wiringSection(wired))
-      await writer.endSection(2)
-    }
-    await writer.finish()
+    const { bytes, chunks } = await writeDeviceState(writer, saving, async () => {
+      followSwitchover()
+      return wiring ? await captureStoppedWiring(device, wiredBefore) : undefined
+    })
     await secure?.()
     clock.enter('finish')
     await saving.complete()
@@ -74,6 +71,10 @@ async function save(device: MigratableDevice, fd: number, options: SaveStreamOpt
       bytes,
       chunks,
       totalMs,
+      ...switchoverReport(
+        saving,
+        phases.some(({ name }) => name === 'pre-copy'),
+      ),
       device: device.spec,
       state: await actualState(migration),
       phases,
@@ -84,6 +85,26 @@ async function save(device: MigratableDevice, fd: number, options: SaveStreamOpt
   } finally {
     await saving.close()
   }
+}
+
+/**
+ * Writes what a save yields, what its driver leaves out, and the end record, into a stream whose manifest and first section are begun.
+ * @param wiring asked when all data is read, the device stopped
+ */
+export async function writeDeviceState(
+  writer: FrameWriter,
+  saving: SaveSession,
+  wiring: () => Promise<Wiring | undefined>,
+): Promise<Moved> {
+  const moved = await saving.pipeToFrames(writer, 1)
+  await writer.endSection(1)
+  const wired = await wiring()
+  if (wired !== undefined) {
+    await writer.beginSection(2, wiringSection(wired))
+    await writer.endSection(2)
+  }
+  await writer.finish()
+  return moved
 }
 
 /**

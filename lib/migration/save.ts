@@ -8,7 +8,7 @@ import type { Chunk, Moved } from './chunk.js'
 import { Load } from './load.js'
 import type { LoadSession } from './load-session.js'
 import { PreCopyRounds } from './pre-copy-rounds.js'
-import type { Protocol, SaveLane } from './protocol.js'
+import { NO_ESTIMATES, type Protocol, type SaveLane } from './protocol.js'
 import { SaveEnding } from './save-ending.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 import type { MigrationState } from './state.js'
@@ -61,6 +61,12 @@ export class Save implements SaveSession {
   readonly #waiting: (() => void)[] = []
   #timer: NodeJS.Timeout | undefined
 
+  // Who asks the policy: at a drained point the consumer, in between a timer. One at a time.
+  #switchReason: string | undefined
+  #asking: Promise<void> | undefined
+  #atDrain = false
+  #ticker: NodeJS.Timeout | undefined
+
   constructor(start: SaveStart) {
     const { protocol, lane, options, phase } = start
     this.#protocol = protocol
@@ -68,7 +74,12 @@ export class Save implements SaveSession {
     this.#phase = phase
     this.#options = options
     this.#switchover = start.switchover
-    this.#rounds = new PreCopyRounds(protocol.device, options.switchover ?? (() => 'switch'), start.startedAt)
+    this.#rounds = new PreCopyRounds({
+      device: protocol.device,
+      policy: options.switchover ?? (() => 'switch'),
+      startedAt: start.startedAt,
+      stopCopySize: () => protocol.stopCopySize(),
+    })
     this.#ending = new SaveEnding({
       ...start,
       quieten: () => this.#quieten(),
@@ -77,7 +88,10 @@ export class Save implements SaveSession {
       rolledBack: (reason) => this.#stream?.destroy(reason instanceof Error ? reason : undefined),
     })
     if (phase === 'stop-copy') this.#preCopied = { bytes: 0, chunks: 0 }
-    else this.#limitPreCopy(options.preCopyTimeout ?? PRE_COPY_TIMEOUT)
+    else {
+      this.#limitPreCopy(options.preCopyTimeout ?? PRE_COPY_TIMEOUT)
+      this.#askWhileReading(options.switchoverInterval)
+    }
     this.#ending.followSignal()
   }
 
@@ -103,6 +117,14 @@ export class Save implements SaveSession {
 
   get preCopied(): Moved | undefined {
     return this.#preCopied
+  }
+
+  get rounds(): number {
+    return this.#rounds.count
+  }
+
+  get switchReason(): string | undefined {
+    return this.#switchReason ?? this.#rounds.reason
   }
 
   get recovery(): Recovery | undefined {
@@ -216,6 +238,7 @@ export class Save implements SaveSession {
         this.#lent = false
         if (this.#wanted) await this.#toStopCopy()
         else if (this.#switching && this.#protocol.roundsAreWhole) await this.#switching
+        if (this.#phase === 'pre-copy') this.#rounds.reading(this.moved.bytes)
         const running = step()
         this.#step = running
         const turn = await running.finally(() => {
@@ -245,20 +268,58 @@ export class Save implements SaveSession {
   async #drained(): Promise<void> {
     if (this.#switching) await this.#switching
     if (this.#phase !== 'pre-copy') return this.#rounds.drainedAfterSwitch()
-    this.#rounds.begin(this.moved.bytes)
-    const estimates = await this.#lane.estimates()
-    this.#ending.checkOpen()
-    const stale = (): boolean => {
+    this.#atDrain = true
+    try {
+      await this.#asking
+      if (this.#stale()) return
+      const { bytes } = this.moved
+      this.#rounds.drained(bytes)
+      const estimates = await this.#lane.estimates()
       this.#ending.checkOpen()
-      return this.#phase !== 'pre-copy' || this.#wanted || this.#switching !== undefined
+      const decision = await this.#rounds.ask({ estimates, bytes, drained: true, stale: this.#stale })
+      if (decision === 'switch') await this.#toStopCopy()
+      else if (decision === 'continue') await this.#rounds.pause(this.#stale)
+    } finally {
+      this.#atDrain = false
     }
-    if ((await this.#rounds.decide(estimates, stale)) === 'switch') await this.#toStopCopy()
+  }
+
+  /** Whether what the policy says does not matter any more. */
+  readonly #stale = (): boolean => {
+    this.#ending.checkOpen()
+    return this.#phase !== 'pre-copy' || this.#wanted || this.#switching !== undefined
+  }
+
+  #askWhileReading(interval: number | undefined): void {
+    if (interval === undefined || interval > LONGEST_TIMER) return
+    this.#ticker = setInterval(() => {
+      if (this.#atDrain) return
+      this.#asking ??= this.#askInBetween().finally(() => {
+        this.#asking = undefined
+      })
+    }, interval)
+    this.#ticker.unref()
+  }
+
+  async #askInBetween(): Promise<void> {
+    try {
+      if (this.#stale()) return
+      // Reading v1's pending_bytes in the middle of a round acknowledges what was not read yet.
+      const estimates = this.#protocol.roundsAreWhole ? NO_ESTIMATES : await this.#lane.estimates()
+      const { bytes } = this.moved
+      const decision = await this.#rounds.ask({ estimates, bytes, drained: false, stale: this.#stale })
+      if (decision === 'switch') void this.switchover().catch(() => {})
+    } catch (error) {
+      // The consumer learns of it.
+      await this.#ending.fail(error)
+    }
   }
 
   #limitPreCopy(milliseconds: number): void {
     // A longer timer of Node's fires at once.
     if (milliseconds > LONGEST_TIMER) return
     this.#timer = setTimeout(() => {
+      this.#switchReason = `the pre-copy took longer than its ${milliseconds} ms`
       // A failure has ended the session, and its consumer learns of it.
       this.switchover().catch(() => {})
     }, milliseconds)
@@ -286,7 +347,7 @@ export class Save implements SaveSession {
 
   #toStopCopy(): Promise<void> {
     this.#switching ??= (async () => {
-      clearTimeout(this.#timer)
+      this.#stopTimers()
       await this.#protocol.acknowledge()
       await this.#switchover.run({ from: 'pre-copy', signal: this.#ending.signal })
       this.#preCopied = this.moved
@@ -334,8 +395,13 @@ export class Save implements SaveSession {
     await this.#switching?.catch(() => {})
   }
 
-  #disarm(): void {
+  #stopTimers(): void {
     clearTimeout(this.#timer)
+    clearInterval(this.#ticker)
+  }
+
+  #disarm(): void {
+    this.#stopTimers()
     this.#ending.ignoreSignal()
   }
 

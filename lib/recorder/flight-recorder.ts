@@ -5,13 +5,13 @@ import { channels, monotonicNs } from '../diagnostics/channels.js'
 import type { DeviceTrace } from '../diagnostics/device-trace.js'
 import type {
   ChunkEvent,
+  ControlMessageEvent,
   FeatureEvent,
   FlightEvent,
   JournalEvent,
   LostChunksEvent,
   MarkDetail,
   MarkEvent,
-  ControlMessageEvent,
   PhaseEvent,
   RegisterEvent,
 } from '../diagnostics/events.js'

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include "binding/address_space_handle.h"
+#include "binding/cancellation_handle.h"
 #include "binding/constants.h"
 #include "binding/container_handle.h"
 #include "binding/descriptor_handle.h"
@@ -22,8 +23,10 @@
 #include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
+#include "binding/simulation_handle.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
+#include "binding/stream_socket_handle.h"
 #include "binding/vfio_user_client.h"
 
 #ifndef VFM_VERSION
@@ -49,11 +52,15 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<DescriptorHandle>(env);
   define<MessageSocketHandle>(env);
   define<MessageListenerHandle>(env);
+  define<CancellationHandle>(env);
+  define<StreamSocketHandle>(env);
+  define<StreamListenerHandle>(env);
   define<ServerHandle>(env);
   define<IommufdHandle>(env);
   define<IoasHandle>(env);
   define<HwptHandle>(env);
   define<EventFdHandle>(env);
+  define<SimulationHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));
@@ -79,6 +86,10 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("connectSocket", Napi::Function::New(env, &connectSocket, "connectSocket"));
   exports.Set("socketOver", Napi::Function::New(env, &socketOver, "socketOver"));
   exports.Set("listenAt", Napi::Function::New(env, &listenAt, "listenAt"));
+  exports.Set("createCancellation", Napi::Function::New(env, &createCancellation, "createCancellation"));
+  exports.Set("connectStream", Napi::Function::New(env, &connectStream, "connectStream"));
+  exports.Set("listenStream", Napi::Function::New(env, &listenStream, "listenStream"));
+  exports.Set("streamPair", Napi::Function::New(env, &streamPair, "streamPair"));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;

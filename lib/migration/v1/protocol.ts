@@ -5,7 +5,7 @@ import { beginning, channels, monotonicNs } from '../../diagnostics/channels.js'
 import { throwIfAborted, VfioError } from '../../errors/index.js'
 import type { LoadOptions } from '../load-session.js'
 import type { MigrationCapabilities } from '../migration.js'
-import type { LeadOptions, LoadLane, Protocol, SaveLane } from '../protocol.js'
+import { type LeadOptions, type LoadLane, NO_ESTIMATES, type Protocol, type SaveLane } from '../protocol.js'
 import { actualState, deadEnd, isLost, noRoute, refusal } from '../refusal.js'
 import type { SaveOptions } from '../save-session.js'
 import type { MigrationState, TargetState } from '../state.js'
@@ -92,6 +92,8 @@ export class V1Protocol implements Protocol {
     return target
   }
 
+  async preparePreCopy(): Promise<void> {}
+
   canSaveHere(): boolean {
     return true
   }
@@ -108,8 +110,7 @@ export class V1Protocol implements Protocol {
     return {
       source,
       estimates: async () => ({
-        initialBytes: undefined,
-        dirtyBytes: undefined,
+        ...NO_ESTIMATES,
         pendingBytes: await this.#registers.readPendingBytes(),
       }),
       close: () => source.close(),
