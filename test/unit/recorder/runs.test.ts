@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { channels } from '../../../lib/diagnostics/channels.js'
@@ -89,6 +90,17 @@ describe.each(['v1', 'v2'] as const)('the report of a %s migration', (protocol) 
     const parts = new Map(report.downtime?.parts.map(({ name, ms }) => [name, ms]))
     expect(parts.get('resume')).toBeGreaterThan(38)
     expect(Math.max(parts.get('stop') ?? 0, parts.get('wiring') ?? 0)).toBeLessThan(38)
+  })
+
+  it('begins the downtime with the wait for other devices, where there is one', async () => {
+    await using from = await simulatedDevice({ protocol, state, seed: 4 }, 'from')
+    await using to = await simulatedDevice({ protocol, state }, 'to')
+    const recorder = new FlightRecorder()
+    await migrate(from, to, { preCopy: true, recorder, beforeStop: () => setTimeout(20) })
+    const parts = recorder.report().downtime?.parts ?? []
+    // A device without P2P states runs on while it waits.
+    if (protocol === 'v1') expect(parts[0]?.name).toBe('stop')
+    else expect(parts[0]).toEqual({ name: 'quiesce', ms: expect.toSatisfy((ms: number) => ms > 18) })
   })
 
   it('has every state change, with the clock running one way', async () => {
