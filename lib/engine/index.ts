@@ -4,7 +4,6 @@ export { type ReceiveOptions, receive } from './receive.js'
 export type { ReceivedState, ReceiveProgress, ReceiveReport } from './receive-report.js'
 export { type SendOptions, send } from './send.js'
 export type {
-  DowntimeParts,
   EnginePhaseReport,
   EngineProgress,
   SendReport,

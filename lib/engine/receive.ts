@@ -16,6 +16,7 @@ import type { LoadOptions, LoadSession } from '../migration/load-session.js'
 import type { MigratableDevice } from '../migration/migratable-device.js'
 import { checkCompatible, profileOf } from '../migration/profile.js'
 import { deadEnd, noRoute } from '../migration/refusal.js'
+import type { RecorderOptions } from '../recorder/index.js'
 import {
   type BulkChannel,
   type Connection,
@@ -33,13 +34,15 @@ import { journalFacts } from './journal-facts.js'
 import { decodeProfile, type EngineMessage, engineVersion, type MessageOf, troubleOf } from './messages.js'
 import { ReceiveClock, type ReceiveProgress, type ReceiveReport } from './receive-report.js'
 import { Reception } from './reception.js'
+import { RunRecord } from './run-record.js'
 import { abortedByPeer } from './send.js'
 import { type EngineTimes, type Times, timesOf } from './times.js'
 
 export interface ReceiveOptions
   extends Omit<LoadOptions, 'signal' | 'recovery'>,
     AuthorisationOptions,
-    Pick<ListenOptions, 'tls' | 'allInterfaces'> {
+    Pick<ListenOptions, 'tls' | 'allInterfaces'>,
+    RecorderOptions {
   /** `unix:PATH`, `tls:HOST:PORT`, or `tcp:HOST:PORT` (neither secret nor proof against tampering); port 0 for any. */
   readonly listen: string
   /** Where the journal is kept: a directory on a disk that survives a crash. Default {@link defaultJournalDirectory}. */
@@ -61,6 +64,8 @@ export interface ReceiveOptions
    * never decides that: the copy then stays, stopped, and the call rejects with the outcome `waiting`.
    */
   readonly signal?: AbortSignal
+  /** A complete copy is kept even if `signal` fires by a time-out, and the call goes on: for a process whose end would lose it. Default false. */
+  readonly holdOn?: boolean
   /** Told the address that is listened at, with the real port. */
   readonly onListening?: (address: string) => void
   /** Told whom the engine sent away, and why. It goes on listening. */
@@ -89,6 +94,7 @@ class Receiving {
   readonly #options: ReceiveOptions
   readonly #times: Times
   readonly #clock: ReceiveClock
+  readonly #record: RunRecord
   readonly #authorisation: Authorisation
   // Ends the receiving in progress; never fires for what may not be given up any more.
   readonly #work = new AbortController()
@@ -107,7 +113,11 @@ class Receiving {
     this.#options = options
     this.#times = timesOf(options.times)
     this.#authorisation = new Authorisation(parseAddress(options.listen).kind, options)
-    this.#clock = new ReceiveClock(options, () => this.#loads)
+    this.#record = new RunRecord('destination', options.recorder)
+    this.#clock = new ReceiveClock(
+      { ...options, onPhase: (phase) => this.#record.phase(phase) },
+      () => this.#loads,
+    )
   }
 
   async run(): Promise<ReceiveReport> {
@@ -123,6 +133,7 @@ class Receiving {
       throw await this.#failure(cause, 'refused')
     }
     const ignoreDevices = watchDevices(this.#members, (error) => this.#giveUp(error))
+    this.#record.watch(this.#members)
     try {
       return await this.#receive()
     } finally {
@@ -130,6 +141,7 @@ class Receiving {
       signal?.removeEventListener('abort', onAbort)
       await this.#reception?.close()
       this.#clock[Symbol.dispose]()
+      this.#record[Symbol.dispose]()
     }
   }
 
@@ -232,6 +244,7 @@ class Receiving {
       journal: this.#journal as Journal,
       first: beginDestination(),
       times: this.#times,
+      record: this.#record,
       run: async () => {
         this.#clock.enter('resume')
         return loads.run()
@@ -263,8 +276,8 @@ class Receiving {
       this.#giveUp(cause)
       await engine.dispatch({ kind: 'give-up' }).catch(() => {})
     }
-    const { signal, confirmation } = this.#options
-    const state = await engine.outcome(signal, confirmation).catch(() => engine.state)
+    const { signal, confirmation, holdOn = false } = this.#options
+    const state = await engine.outcome(signal, { confirmation, holdOn }).catch(() => engine.state)
     if (state === 'done' || state === 'running' || state === 'aborted') this.#clock.enter('finish')
     await engine.farewell()
     if (engine.failure === undefined && (state === 'done' || state === 'running'))
@@ -394,7 +407,7 @@ class Receiving {
     const engine = this.#engine
     const phase: EnginePhase = this.#clock.phase ?? 'check'
     const ends = engine?.ends ?? (await Promise.all(this.#members.map((member) => endOf(member))))
-    return new VfioEngineError({
+    const error = new VfioEngineError({
       id: this.#id,
       side: 'destination',
       outcome,
@@ -403,6 +416,8 @@ class Receiving {
       peer: engine?.peerTrouble,
       cause,
     })
+    this.#record.recorder?.fail(error)
+    return error
   }
 }
 
