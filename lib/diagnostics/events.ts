@@ -121,6 +121,8 @@ export interface ControlMessageEvent extends TracedEvent {
   readonly message: string
   /** In bytes. */
   readonly bytes?: number | undefined
+  /** Of its kind and direction, counted from 1 by the recorder that was told: whatever was dropped, it finds the same message on the other side. */
+  readonly nth?: number
 }
 
 /** A record that was made durable. */

@@ -169,11 +169,13 @@ describe('a flight recorder', () => {
     recorder.message('out', 'hello', 120)
     recorder.mark('preflight', { devices: 2 })
     recorder.message('in', 'hello')
+    recorder.message('in', 'hello')
     recorder.journal('commit', 1n)
     expect(recorder.report().timeline).toMatchObject([
       { kind: 'message', direction: 'out', message: 'hello', bytes: 120 },
       { kind: 'mark', name: 'preflight', detail: { devices: 2 } },
-      { kind: 'message', direction: 'in', message: 'hello' },
+      { kind: 'message', direction: 'in', message: 'hello', nth: 1 },
+      { kind: 'message', direction: 'in', message: 'hello', nth: 2 },
       { kind: 'journal', record: 'commit', fsyncNs: 1 },
     ])
   })

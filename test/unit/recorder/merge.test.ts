@@ -3,11 +3,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FlightRecorder, mergeReports, type RunReport, type TimelineEvent } from '../../../lib/index.js'
 
-const message = (direction: 'out' | 'in', name: string, ns: number): TimelineEvent => ({
+const message = (direction: 'out' | 'in', name: string, ns: number, nth = 1): TimelineEvent => ({
   kind: 'message',
   direction,
   message: name,
   ns,
+  nth,
 })
 const mark = (name: string, ns: number): TimelineEvent => ({ kind: 'mark', name, ns })
 
@@ -27,10 +28,11 @@ describe('two reports put together', () => {
           let now = 1e6
           for (const [index, { there, back }] of trips.entries()) {
             const name = index % 2 === 0 ? 'ask' : 'tell'
-            source.push(message('out', name, now))
-            destination.push(message('in', name, now + there + offset))
-            destination.push(message('out', 'answer', now + there + 10 + offset))
-            source.push(message('in', 'answer', now + there + 10 + back))
+            const nth = 1 + Math.floor(index / 2)
+            source.push(message('out', name, now, nth))
+            destination.push(message('in', name, now + there + offset, nth))
+            destination.push(message('out', 'answer', now + there + 10 + offset, index + 1))
+            source.push(message('in', 'answer', now + there + 10 + back, index + 1))
             now += 2e9
           }
           const { clock } = mergeReports(report(source), report(destination))
@@ -41,6 +43,27 @@ describe('two reports put together', () => {
         },
       ),
     )
+  })
+
+  it('are not misled by messages that one of them no longer has', () => {
+    const early = [1, 2, 3].map((nth) => message('out', 'ask', nth * 100, nth))
+    const late = [1, 2, 3].map((nth) => message('in', 'ask', nth * 100 + 30, nth))
+    const back = [message('out', 'answer', 340), message('in', 'answer', 330)]
+    const source = [...early.slice(2), back[1] as TimelineEvent]
+    const { clock } = mergeReports(report(source), report([...late, back[0] as TimelineEvent]))
+    expect(clock).toEqual({ offsetNs: 20, uncertaintyNs: 10, from: 'messages' })
+  })
+
+  it('keep bounds that hold when a message was lost on its way', () => {
+    // The clocks agree. What was sent at 100 never came; what was sent at 200 came at 220 as the first.
+    const source = [
+      message('out', 'ask', 100, 1),
+      message('out', 'ask', 200, 2),
+      message('in', 'answer', 300, 1),
+    ]
+    const destination = [message('in', 'ask', 220, 1), message('out', 'answer', 250, 1)]
+    const { clock } = mergeReports(report(source), report(destination))
+    expect(Math.abs(clock.offsetNs)).toBeLessThanOrEqual(clock.uncertaintyNs ?? 0)
   })
 
   it('know a bound only from messages one way, and say so', () => {
