@@ -50,7 +50,8 @@ export interface RunOutcome {
 
 /**
  * Keeps what happens to the devices it watches, in memory that does not grow: the youngest events of each class, and sums that hold whatever
- * was dropped. Listens to the channels of `vfio-migration:*` only while it watches something.
+ * was dropped. Listens to the channels of `vfio-migration:*` only while it watches something. Made for one run: a second one adds to the first,
+ * failure included.
  */
 export class FlightRecorder {
   /** What is recorded, in a word; in the report. */
