@@ -38,6 +38,7 @@ export { Ioeventfd } from './device/ioeventfd.js'
 export type { IovaRange } from './device/iova.js'
 export type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from './device/notices.js'
+export { RateLimit, type RateLimitOptions } from './device/rate-limit.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
 export {

@@ -9,6 +9,7 @@ import type {
 } from '../native-binding.js'
 import type { Children } from './children.js'
 import type { DataSink } from './data-sink.js'
+import type { RateLimit } from './rate-limit.js'
 
 /** One turn of a source: a chunk, or the news that there is none for now (`drained`) or ever (`end`). */
 export type Turn = NativeTurn
@@ -45,18 +46,18 @@ export class DataSource implements AsyncDisposable {
   }
 
   /** Writes raw bytes to `fd` until drained or the end. */
-  async pumpToFd(fd: number): Promise<Pumped> {
-    return unwrap(await this.#native.pumpToFd(fd), this.#device)
+  async pumpToFd(fd: number, limit?: RateLimit): Promise<Pumped> {
+    return unwrap(await this.#native.pumpToFd(fd, limit?.native ?? null), this.#device)
   }
 
   /** Writes one data frame per chunk until drained or the end. */
-  async pumpToFrames(writer: NativeFrameWriter, section: number): Promise<Pumped> {
-    return unwrap(await this.#native.pumpToFrames(writer, section), this.#device)
+  async pumpToFrames(writer: NativeFrameWriter, section: number, limit?: RateLimit): Promise<Pumped> {
+    return unwrap(await this.#native.pumpToFrames(writer, section, limit?.native ?? null), this.#device)
   }
 
   /** Chunk by chunk into a device of this process, until drained or the end. */
-  async pumpToSink(sink: DataSink): Promise<Pumped> {
-    return unwrap(await this.#native.pumpToSink(sink.native), this.#device)
+  async pumpToSink(sink: DataSink, limit?: RateLimit): Promise<Pumped> {
+    return unwrap(await this.#native.pumpToSink(sink.native, limit?.native ?? null), this.#device)
   }
 
   /** Totals so far; also while a pump runs. */
