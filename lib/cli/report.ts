@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the commands report of devices and what moved between them: for people, and as data.
 
-import type { PhaseReport, StreamReport } from '../migration/report.js'
+import type { PhaseReport, StreamReport, SwitchoverReport } from '../migration/report.js'
 import { formatBytes, formatMs, formatRate } from '../quantity.js'
 import type { DowntimeReport } from '../recorder/downtime.js'
 import type { ImageSummary } from '../stream/index.js'
@@ -23,6 +23,7 @@ export interface MigrationFacts {
   readonly bytes: number
   readonly totalMs: number
   readonly downtimeMs: number
+  readonly switchover?: SwitchoverReport
   readonly downtime: DowntimeReport
   readonly phases: readonly PhaseReport[]
 }
@@ -41,6 +42,7 @@ export function migrationReport(
       ...digestRows(source.digest, destination.digest),
       ['protocol', moved.protocol],
       ['moved', movedText(moved.bytes, moved.totalMs)],
+      ['switched', switchoverText(moved.switchover)],
       ['downtime', downtimeText(moved.downtime)],
     ]),
     '',
@@ -61,6 +63,7 @@ export function migrationJson(
     bytes: moved.bytes,
     totalMs: rounded(moved.totalMs),
     downtimeMs: rounded(moved.downtimeMs),
+    ...(moved.switchover === undefined ? {} : { switchover: moved.switchover }),
     downtime: moved.downtime.parts.map(({ name, ms }) => ({ name, ms: rounded(ms) })),
     source,
     destination,
@@ -80,6 +83,7 @@ export function saveReport(
       bytes: saved.bytes,
       totalMs: rounded(saved.totalMs),
       stoppedMs: rounded(stoppedMs(saved)),
+      ...(saved.switchover === undefined ? {} : { switchover: saved.switchover }),
       source,
       file: { ...file, bytes: saved.streamBytes, frames: saved.frames },
       phases: phasesJson(saved.phases),
@@ -93,6 +97,7 @@ export function saveReport(
         ['integrity', integrityText(file.strong, file.keyed)],
         ['protocol', saved.protocol],
         ['moved', movedText(saved.bytes, saved.totalMs)],
+        ['switched', switchoverText(saved.switchover)],
         ['stopped for', formatMs(stoppedMs(saved))],
       ]),
       '',
@@ -146,6 +151,13 @@ export function sideText({ device, state }: Side): string {
 
 export function movedText(bytes: number, milliseconds: number): string {
   return `${formatBytes(bytes)} in ${formatMs(milliseconds)} (${formatRate(bytes, milliseconds)})`
+}
+
+function switchoverText(switchover: SwitchoverReport | undefined): string | undefined {
+  if (switchover === undefined) return undefined
+  const { rounds, reason } = switchover
+  const when = rounds === 1 ? 'after 1 round' : `after ${rounds} rounds`
+  return reason === undefined ? when : `${when}: ${reason}`
 }
 
 function digestRows(

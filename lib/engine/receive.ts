@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { setMaxListeners } from 'node:events'
 import { beginDestination, type DestinationState } from '../commit/destination.js'
 import { defaultJournalDirectory, Journal } from '../commit/journal.js'
 import { LoadSet } from '../coordinator/load-set.js'
@@ -98,6 +99,7 @@ class Receiving {
   readonly #authorisation: Authorisation
   // Ends the receiving in progress; never fires for what may not be given up any more.
   readonly #work = new AbortController()
+  #failedIn: EnginePhase | undefined
   #members: Member[] = []
   #loads: LoadSet | undefined
   #reception: Reception | undefined
@@ -112,6 +114,8 @@ class Receiving {
     this.#devices = devices
     this.#options = options
     this.#times = timesOf(options.times)
+    // One listener for each device and connection is no leak.
+    setMaxListeners(0, this.#work.signal)
     this.#authorisation = new Authorisation(parseAddress(options.listen).kind, options)
     this.#record = new RunRecord('destination', options.recorder)
     this.#clock = new ReceiveClock(
@@ -272,12 +276,14 @@ class Receiving {
       // A source that takes its devices back breaks off its data first, and says why when they are back.
       if (isLoss(error)) await engine.hearOut(this.#times.silence)
       cause = this.#work.signal.aborted ? this.#work.signal.reason : error
+      this.#failedIn = this.#clock.phase
       engine.reason = troubleOf(cause)
       this.#giveUp(cause)
       await engine.dispatch({ kind: 'give-up' }).catch(() => {})
     }
     const { signal, confirmation, holdOn = false } = this.#options
     const state = await engine.outcome(signal, { confirmation, holdOn }).catch(() => engine.state)
+    if (state === 'aborted') this.#failedIn ??= this.#clock.phase
     if (state === 'done' || state === 'running' || state === 'aborted') this.#clock.enter('finish')
     await engine.farewell()
     if (engine.failure === undefined && (state === 'done' || state === 'running'))
@@ -405,7 +411,7 @@ class Receiving {
 
   async #failure(cause: unknown, outcome: EngineOutcome): Promise<VfioEngineError> {
     const engine = this.#engine
-    const phase: EnginePhase = this.#clock.phase ?? 'check'
+    const phase: EnginePhase = this.#failedIn ?? this.#clock.phase ?? 'check'
     const ends = engine?.ends ?? (await Promise.all(this.#members.map((member) => endOf(member))))
     const error = new VfioEngineError({
       id: this.#id,

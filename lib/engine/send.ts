@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { randomBytes, randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { checkMigrationId, defaultJournalDirectory, Journal } from '../commit/journal.js'
 import { beginSource } from '../commit/source.js'
 import { checkPeerToPeer, endOf, type Member, type MemberEnd, membersOf } from '../coordinator/member.js'
@@ -102,6 +103,7 @@ class Sending {
   readonly #record: RunRecord
   // Ends everything that is in progress; never fires for what may not be given up any more.
   readonly #work = new AbortController()
+  #failedIn: EnginePhase | undefined
   // Frees the pumps: of what was given up, and of what one device's failure takes with it.
   readonly #pumps = new AbortController()
   readonly #channels: BulkChannel[] = []
@@ -116,6 +118,8 @@ class Sending {
     this.#devices = devices
     this.#options = options
     this.#times = timesOf(options.times)
+    // One listener for each device and connection is no leak.
+    setMaxListeners(0, this.#work.signal, this.#pumps.signal)
     this.#id = options.id === undefined ? randomUUID() : checkMigrationId(options.id)
     this.#record = new RunRecord('source', options.recorder)
     this.#clock = new SendClock(
@@ -181,12 +185,14 @@ class Sending {
       this.#clock.enter('load')
     } catch (error) {
       cause = this.#work.signal.aborted ? this.#work.signal.reason : error
+      this.#failedIn = this.#clock.phase
       engine.reason = troubleOf(cause)
       this.#giveUp(cause)
       await engine.dispatch({ kind: 'give-up' }).catch(() => {})
     }
     const { signal, patience, holdOn = false } = this.#options
     const state = await engine.outcome(signal, { patience, holdOn }).catch(() => engine.state)
+    if (state === 'aborted') this.#failedIn ??= this.#clock.phase
     if (state === 'done' || state === 'aborted') this.#clock.enter('finish')
     await engine.farewell()
     await this.#closeChannels()
@@ -328,12 +334,12 @@ class Sending {
       policy = drainedOnce,
       recovery,
     } = this.#options
-    const { bufferSize, dataPath, maxChunk, preCopyTimeout } = this.#options
+    const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval } = this.#options
     const { signal } = this.#pumps
     const saves = new SaveSet(this.#members, {
       preCopy,
       policy,
-      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout }),
+      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval }),
       onFail: () => this.#pumps.abort(),
       onSnapshot: (index, snapshot) => this.#tellInitial(engine, index, snapshot),
     })
@@ -455,7 +461,7 @@ class Sending {
 
   async #failure(cause: unknown, outcome: EngineOutcome): Promise<VfioEngineError> {
     const engine = this.#engine
-    const phase: EnginePhase = this.#clock.phase ?? 'check'
+    const phase: EnginePhase = this.#failedIn ?? this.#clock.phase ?? 'check'
     const ends = engine?.ends ?? (await Promise.all(this.#members.map((member) => endOf(member))))
     const error = new VfioEngineError({
       id: this.#id,
