@@ -3,6 +3,7 @@
 
 import type { PhaseReport, StreamReport, SwitchoverReport } from '../migration/report.js'
 import { formatBytes, formatMs, formatRate } from '../quantity.js'
+import type { DowntimeReport } from '../recorder/downtime.js'
 import type { ImageSummary } from '../stream/index.js'
 import type { CommandReport } from './command-run.js'
 import type { Ending } from './ending.js'
@@ -23,6 +24,7 @@ export interface MigrationFacts {
   readonly totalMs: number
   readonly downtimeMs: number
   readonly switchover?: SwitchoverReport
+  readonly downtime: DowntimeReport
   readonly phases: readonly PhaseReport[]
 }
 
@@ -41,7 +43,7 @@ export function migrationReport(
       ['protocol', moved.protocol],
       ['moved', movedText(moved.bytes, moved.totalMs)],
       ['switched', switchoverText(moved.switchover)],
-      ['downtime', formatMs(moved.downtimeMs)],
+      ['downtime', downtimeText(moved.downtime)],
     ]),
     '',
     phaseTable(moved.phases),
@@ -62,6 +64,7 @@ export function migrationJson(
     totalMs: rounded(moved.totalMs),
     downtimeMs: rounded(moved.downtimeMs),
     ...(moved.switchover === undefined ? {} : { switchover: moved.switchover }),
+    downtime: moved.downtime.parts.map(({ name, ms }) => ({ name, ms: rounded(ms) })),
     source,
     destination,
     phases: phasesJson(moved.phases),
@@ -189,6 +192,11 @@ function phaseTable(phases: readonly PhaseReport[]): string {
       bytes === 0 ? '-' : formatRate(bytes, ms),
     ]),
   )
+}
+
+function downtimeText({ totalMs, parts }: DowntimeReport): string {
+  const told = parts.map(({ name, ms }) => `${name} ${formatMs(ms)}`).join(', ')
+  return told === '' ? formatMs(totalMs) : `${formatMs(totalMs)} (${told})`
 }
 
 function phasesJson(phases: readonly PhaseReport[]): PhaseReport[] {
