@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Many scenarios, some at a time.
-import { access, constants, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -24,33 +24,22 @@ export interface Wired {
 }
 
 export async function runAll(scenarios: readonly Wired[]): Promise<Batch> {
-  const shm = '/dev/shm'
-  const inMemory = await access(shm, constants.W_OK).then(
-    () => true,
-    () => false,
+  // Threads and descriptors that stay are made by the first ones.
+  const [first, ...others] = scenarios
+  const trials: Trial[] = first === undefined ? [] : [await trial(first)]
+  collect()
+  await pause(100)
+  const before = await holdings()
+  const queue = others.values()
+  await Promise.all(
+    Array.from({ length: AT_A_TIME }, async () => {
+      for (const scenario of queue) trials.push(await trial(scenario))
+    }),
   )
-  const folder = await mkdtemp(inMemory ? `${shm}/vfm-` : '/tmp/vfm-')
-  process.env.VFM_MATRIX_HOME = folder
-  try {
-    // Threads and descriptors that stay are made by the first ones.
-    const [first, ...others] = scenarios
-    const trials: Trial[] = first === undefined ? [] : [await trial(first)]
-    collect()
-    await pause(100)
-    const before = await holdings()
-    const queue = others.values()
-    await Promise.all(
-      Array.from({ length: AT_A_TIME }, async () => {
-        for (const scenario of queue) trials.push(await trial(scenario))
-      }),
-    )
-    const problems = trials.flatMap(({ scenario, outcome, problems }) =>
-      problems.map((problem) => `${describeScenario(scenario)}: ${problem} (${outcome})`),
-    )
-    return { tally: tallyOf(trials), problems: [...problems, ...(await leaks(before))] }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  const problems = trials.flatMap(({ scenario, outcome, problems }) =>
+    problems.map((problem) => `${describeScenario(scenario)}: ${problem} (${outcome})`),
+  )
+  return { tally: tallyOf(trials), problems: [...problems, ...(await leaks(before))] }
 }
 
 function trial({ scenario, wires }: Wired): Promise<Trial> {
