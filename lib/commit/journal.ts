@@ -56,6 +56,8 @@ export function checkMigrationId(id: string): string {
 export class Journal implements AsyncDisposable {
   readonly path: string
   readonly header: JournalHeader
+  /** Told of each record that is on disk, and how many milliseconds that took. */
+  onAppend: (record: CommitRecord, syncMs: number) => void = () => {}
   readonly #handle: FileHandle
   readonly #lock: FileLock
   readonly #records: CommitRecord[]
@@ -216,6 +218,7 @@ export class Journal implements AsyncDisposable {
     this.#lastSyncMs = performance.now() - started
     this.#end += line.length
     this.#records.push(record)
+    this.onAppend(record, this.#lastSyncMs)
   }
 
   /** Lets go of it; its engine then counts as gone. Idempotent. */

@@ -17,10 +17,10 @@ Napi::Function SourceHandle::classDefinition(Napi::Env env) {
        InstanceMethod<&SourceHandle::release>("release"), InstanceMethod<&SourceHandle::pumpToFd>("pumpToFd"),
        InstanceMethod<&SourceHandle::pumpToFrames>("pumpToFrames"),
        InstanceMethod<&SourceHandle::pumpToSink>("pumpToSink"),
-       InstanceMethod<&SourceHandle::counters>("counters"),
-       InstanceMethod<&SourceHandle::record>("record"),
-       InstanceMethod<&SourceHandle::takeRecords>("takeRecords"), InstanceMethod<&SourceHandle::pause>("pause"),
-       InstanceMethod<&SourceHandle::cancel>("cancel"), InstanceMethod<&SourceHandle::close>("close")});
+       InstanceMethod<&SourceHandle::counters>("counters"), InstanceMethod<&SourceHandle::record>("record"),
+       InstanceMethod<&SourceHandle::takeRecords>("takeRecords"),
+       InstanceMethod<&SourceHandle::pause>("pause"), InstanceMethod<&SourceHandle::cancel>("cancel"),
+       InstanceMethod<&SourceHandle::close>("close")});
 }
 
 SourceHandle::SourceHandle(const Napi::CallbackInfo& info)

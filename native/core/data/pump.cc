@@ -108,18 +108,20 @@ Result<Pumped> pumpFromInput(Input& input, ChunkSink& sink, size_t piece, const 
 }
 
 Result<Pumped> pumpFromFrames(FrameCursor& frames, uint32_t section, ChunkSink& sink, PumpControl& control) {
-  return follow(frames, section, control, [&](FrameReader& reader, size_t length, ChunkTimer& timer) -> Status {
-    auto room = sink.prepare(length);
-    if (!room) return std::move(room).failure();
-    // Checked before the device is told of it: a corrupt chunk never happened.
-    if (Status read = reader.readPayload(*room); !read) return read;
-    timer.half();
-    return sink.commit();
-  });
+  return follow(frames, section, control,
+                [&](FrameReader& reader, size_t length, ChunkTimer& timer) -> Status {
+                  auto room = sink.prepare(length);
+                  if (!room) return std::move(room).failure();
+                  // Checked before the device is told of it: a corrupt chunk never happened.
+                  if (Status read = reader.readPayload(*room); !read) return read;
+                  timer.half();
+                  return sink.commit();
+                });
 }
 
 Result<Pumped> skipFrames(FrameCursor& frames, uint32_t section, PumpControl& control) {
-  return follow(frames, section, control, [](FrameReader& reader, size_t, ChunkTimer&) { return reader.skipPayload(); });
+  return follow(frames, section, control,
+                [](FrameReader& reader, size_t, ChunkTimer&) { return reader.skipPayload(); });
 }
 
 }  // namespace vfm
