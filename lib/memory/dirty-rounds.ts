@@ -24,8 +24,7 @@ export class DirtyRounds {
 
   constructor(trackers: MemoryTrackers, ranges: readonly DirtyRun[]) {
     this.#trackers = trackers
-    const make = (): DirtyBitmap[] =>
-      ranges.map(({ iova, length }) => DirtyBitmap.create(iova, length, PAGE))
+    const make = (): DirtyBitmap[] => ranges.map(({ iova, length }) => DirtyBitmap.create(iova, length, PAGE))
     this.#naming = make()
     this.#collecting = make()
   }

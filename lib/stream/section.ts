@@ -10,9 +10,7 @@ const memorySchema = v.pipe(
   v.array(v.object({ iova: digits, length: digits })),
   v.minLength(1),
   v.maxLength(8192),
-  v.transform((ranges) =>
-    ranges.map(({ iova, length }) => ({ iova: BigInt(iova), length: BigInt(length) })),
-  ),
+  v.transform((ranges) => ranges.map(({ iova, length }) => ({ iova: BigInt(iova), length: BigInt(length) }))),
 )
 
 /** A stretch of I/O addresses, in bytes. */
