@@ -57,8 +57,9 @@ export class V1Protocol implements Protocol {
       throwIfAborted(options.signal)
       const left = path[at - 1] as MigrationState
       const entered = path[at] as V1State
+      const driver = this.#device.personality ?? this.#device.driver
       const failed = (actual: MigrationState | 'unknown', cause?: unknown) =>
-        refusal(this.device, { from, to: target, path, failed: [left, entered], actual, cause })
+        refusal(this.device, { from, to: target, path, failed: [left, entered], actual, cause, driver })
       try {
         await this.#registers.writeState(withState(raw, entered))
       } catch (cause) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Device } from '../../device/device.js'
 import type { DeviceSession } from '../../device/device-session.js'
-import { throwIfAborted, VfioError } from '../../errors/index.js'
+import { throwIfAborted, VfioError, type VfioTransitionError } from '../../errors/index.js'
 import type { LoadOptions } from '../load-session.js'
 import type { MigrationCapabilities } from '../migration.js'
 import type { LeadOptions, LoadLane, PreCopyEstimates, Protocol, SaveLane } from '../protocol.js'
@@ -101,7 +101,7 @@ export class V2Protocol implements Protocol {
       if (isLost(cause)) throw cause
       const actual = await actualState(this)
       if (!isSaving(actual as MigrationState) && actual !== 'resuming') await this.#drop()
-      throw refusal(this.device, { from, to, path, failed: failedHop(path, actual), actual, cause })
+      throw this.#refusal(from, to, path, actual, cause)
     }
     const continues = isSaving(from) && isSaving(to)
     if (session !== undefined || !continues) {
@@ -117,7 +117,18 @@ export class V2Protocol implements Protocol {
     }
     const actual = await actualState(this)
     if (actual === to) return to
-    throw refusal(this.device, { from, to, path, failed: failedHop(path, actual), actual, cause: undefined })
+    throw this.#refusal(from, to, path, actual, undefined)
+  }
+
+  #refusal(
+    from: MigrationState,
+    to: MigrationState,
+    path: readonly MigrationState[],
+    actual: MigrationState | 'unknown',
+    cause: unknown,
+  ): VfioTransitionError {
+    const driver = this.#device.personality ?? this.#device.driver
+    return refusal(this.device, { from, to, path, failed: failedHop(path, actual), actual, cause, driver })
   }
 
   async #drop(): Promise<void> {

@@ -130,7 +130,7 @@ struct SimulatedEvent {
   // Either a time after the device was made, noticed at the next call, or right before a matching call.
   std::optional<uint32_t> milliseconds = std::nullopt;
   Operation operation = Operation::kInfo;
-  std::string argument;  // empty: any
+  std::string argument = {};  // empty: any
   uint32_t nth = 1;
 };
 
