@@ -12,13 +12,8 @@ import type {
   NativeIoas,
   NativeIommufd,
 } from './native/kernel.js'
-import type {
-  NativeDescriptor,
-  NativeFileLock,
-  NativeMessageListener,
-  NativeMessageSocket,
-} from './native/ownership.js'
-import type { NativeSimulatedOptions } from './native/simulated.js'
+import type { NativeDescriptor, NativeMessageListener, NativeMessageSocket } from './native/ownership.js'
+import type { NativeSimulatedDevice, NativeSimulatedOptions } from './native/simulated.js'
 import type {
   NativeFrameReader,
   NativeFrameReaderOptions,
@@ -43,7 +38,7 @@ export interface NativeBinding {
   readonly version: string
   /** The uAPI numbers that native/uapi declares, by the kernel's names. */
   readonly constants: Readonly<Record<string, number | bigint>>
-  openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeDevice>>
+  openSimulated(options: NativeSimulatedOptions): Promise<Outcome<NativeSimulatedDevice>>
   openVfioUser(path: string, options: NativeVfioUserOptions): Promise<Outcome<NativeDevice>>
   /** `pageSize` 0n: ordinary pages. */
   allocateDmaBuffer(size: bigint, pageSize: bigint, lock: boolean): Promise<Outcome<NativeDmaBuffer>>
@@ -76,8 +71,8 @@ export interface NativeBinding {
   /** Over a duplicate of `fd`. */
   socketOver(fd: number): Promise<Outcome<NativeMessageSocket>>
   listenAt(path: string): Promise<Outcome<NativeMessageListener>>
-  /** Takes an open file description lock; null when another description has it. */
-  lockDescriptor(fd: number): Promise<Outcome<NativeFileLock | null>>
+  /** Takes an open file description lock; false when another description has it. */
+  lockDescriptor(fd: number): Promise<Outcome<boolean>>
   /** Whether another description has it. */
   isDescriptorLocked(fd: number): Promise<Outcome<boolean>>
   /** `bytesPerSecond` 0n: no limit. */

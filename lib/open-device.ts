@@ -4,7 +4,7 @@ import type { DeviceIdentity } from './device/device.js'
 import type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 import type { NoticeOptions } from './device/notices.js'
 import { type DeviceSpec, parseDeviceSpec } from './device/spec.js'
-import { throwIfAborted, unwrap, VfioError } from './errors/index.js'
+import { throwIfAborted, VfioError } from './errors/index.js'
 import { MigratableDevice } from './migration/migratable-device.js'
 import type { NativeDevice } from './native-binding.js'
 import type { VfioUserOptions } from './vfio-user/options.js'
@@ -98,29 +98,25 @@ async function open(parsed: DeviceSpec, spec: string, options: OpenOptions): Pro
     const { borrowDevice } = await import('./ownership/borrowed-device.js')
     return borrowDevice(parsed.path, parsed.name, spec, options)
   }
+  if (parsed.kind === 'simulated') {
+    if (options.vfToken !== undefined) throw takesNoToken(spec)
+    const [{ openSimulated }, { parseSimulatedSpec }] = await Promise.all([
+      import('./simulated/open.js'),
+      import('./simulated/spec.js'),
+    ])
+    return openSimulated(parseSimulatedSpec(parsed.spec), spec, options.addressSpace)
+  }
   const { native, identity } = await openNative(parsed, spec, options)
   return openedDevice(native, identity)
 }
 
 async function openNative(
-  parsed: Exclude<DeviceSpec, { kind: 'held' }>,
+  parsed: Exclude<DeviceSpec, { kind: 'held' | 'simulated' }>,
   spec: string,
   options: OpenOptions,
 ): Promise<{ native: NativeDevice; identity: DeviceIdentity }> {
-  if (options.vfToken !== undefined && parsed.kind !== 'kernel') {
-    throw new VfioError('ERR_VFIO_VF_TOKEN', `${spec} takes no VF token`, { device: spec })
-  }
+  if (options.vfToken !== undefined && parsed.kind !== 'kernel') throw takesNoToken(spec)
   switch (parsed.kind) {
-    case 'simulated': {
-      const [{ openSimulated }, { parseSimulatedSpec }] = await Promise.all([
-        import('./simulated/open.js'),
-        import('./simulated/spec.js'),
-      ])
-      const { addressSpace } = options
-      const native = await openSimulated(parseSimulatedSpec(parsed.spec), spec)
-      if (addressSpace) unwrap(await native.attach(addressSpace.native), spec)
-      return { native, identity: { spec, driver: 'simulated', addressSpace, holds: [] } }
-    }
     case 'vfio-user': {
       const { openVfioUser } = await import('./vfio-user/open.js')
       const { addressSpace } = options
@@ -154,6 +150,10 @@ async function openNative(
       return openKernelDevice(parsed.name, { ...options, spec })
     }
   }
+}
+
+function takesNoToken(spec: string): VfioError {
+  return new VfioError('ERR_VFIO_VF_TOKEN', `${spec} takes no VF token`, { device: spec })
 }
 
 function refuseAddressSpace(options: OpenOptions, device: string, reason: string): void {

@@ -46,6 +46,27 @@ export interface NativeCounters {
   readonly chunks: number
 }
 
+/** What a source or sink noted of its chunks and register accesses. */
+export interface NativeRecords {
+  /** Seven 64-bit words for each (FlightRecord of native/core/data/flight_ring.h), in the machine's byte order, the oldest first. */
+  readonly words: ArrayBuffer
+  /** What came before them and was dropped. */
+  readonly lostChunks: number
+  readonly lostBytes: number
+  readonly lostRegisters: number
+  readonly lostDeviceNs: bigint
+  /** When the youngest of what was dropped began, on CLOCK_MONOTONIC. */
+  readonly lostNs: bigint
+}
+
+/** Notes chunks and register accesses, while that is wanted. */
+export interface NativeRecording {
+  /** Keeps at most `capacity` records until they are taken; 0: no more. Off at the beginning. */
+  record(capacity: number): void
+  /** What was noted since the last time; null when that is nothing. */
+  takeRecords(): NativeRecords | null
+}
+
 /** How fast pumps may move data; several may share one. */
 export interface NativeRateLimit {
   /** `bytesPerSecond` 0n: no limit. `burst` in bytes. Holds at once. */
@@ -53,7 +74,7 @@ export interface NativeRateLimit {
 }
 
 /** Where a save's chunks come from. One call at a time. */
-export interface NativeSource {
+export interface NativeSource extends NativeRecording {
   /** A view of the mapped region (v1) or of a session buffer (v2): detached by the next call, or by release(). */
   next(): Promise<Outcome<NativeTurn>>
   /** The same in memory of the caller's own. */
@@ -80,7 +101,7 @@ export interface NativeSource {
 }
 
 /** Where a load's chunks go. One call at a time. */
-export interface NativeSink {
+export interface NativeSink extends NativeRecording {
   /** One chunk. `data` must not change before the promise settles. */
   write(data: Uint8Array): Promise<Outcome<null>>
   /** Until the end of the descriptor's data; v2 only, since v1 needs its chunk borders. */

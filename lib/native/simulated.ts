@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What a simulated device is made of.
+// What a simulated device is made of, and what became of what was to go wrong with it.
+import type { NativeDevice } from './device.js'
+import type { Outcome } from './failure.js'
 
-/** Options of a simulated device, all set. See lib/simulated for their meaning. */
+/** Options of a simulated device. null: as the personality has it. See lib/simulated for their meaning. */
 export interface NativeSimulatedOptions {
+  readonly personality: string | null
   readonly protocol: 'v1' | 'v2' | 'none'
   readonly stateBytes: bigint
   readonly chunkBytes: bigint
@@ -10,13 +13,13 @@ export interface NativeSimulatedOptions {
   readonly seed: number | null
   readonly dirtyRate: bigint
   readonly dataSection: 'trapped' | 'mapped' | 'sparse' | 'straddling'
-  readonly arcs: 'full' | 'i915' | 'lvu'
+  readonly arcs: 'full' | 'i915' | 'lvu' | null
   readonly reservedBits: number
-  readonly preCopy: boolean
-  readonly p2p: boolean
-  readonly drained: 'enomsg' | 'zero'
+  readonly preCopy: boolean | null
+  readonly p2p: boolean | null
+  readonly drained: 'enomsg' | 'zero' | null
   /** Only asking for precopy info starts the next incremental round, as on mlx5 and virtio. */
-  readonly roundsByInfo: boolean
+  readonly roundsByInfo: boolean | null
   /** Most bytes of one read or write, 0n for no limit. */
   readonly shortRead: bigint
   readonly shortWrite: bigint
@@ -37,8 +40,11 @@ export interface NativeSimulatedFault {
   readonly operation: string
   /** The state or register concerned, or an empty string for any. */
   readonly argument: string
-  /** Positive. */
+  readonly kind: 'errno' | 'short' | 'hang'
+  /** Positive; 0 for the other kinds. */
   readonly errno: number
+  /** `short`: how many move; null: half of them. */
+  readonly bytes: bigint | null
   /** From the nth time on, 1-based. */
   readonly nth: number
   /** How many times. */
@@ -50,4 +56,27 @@ export interface NativeSimulatedDelay {
   readonly operation: string
   readonly argument: string
   readonly milliseconds: number
+}
+
+/** What `openSimulated` yields. */
+export interface NativeSimulatedDevice {
+  readonly device: NativeDevice
+  readonly simulation: NativeSimulation
+}
+
+/** Beside the device's own handle: does not keep it open, and outlives it. */
+export interface NativeSimulation {
+  /** Every call so far, by operation and argument. */
+  operations(): readonly {
+    readonly operation: string
+    readonly argument: string
+    readonly calls: number
+  }[]
+  /** How often each fault (those injected after those of the options), delay and lie struck. */
+  strikes(): {
+    readonly faults: readonly number[]
+    readonly delays: readonly number[]
+    readonly lies: readonly number[]
+  }
+  inject(fault: NativeSimulatedFault): Outcome<null>
 }

@@ -2,11 +2,17 @@
 // Public as `vfio-migration/simulated`: whole VFIO devices in this process, for machines without one and for faults on demand.
 
 import type { MigratableDevice } from '../migration/migratable-device.js'
-import { openedDevice } from '../open-device.js'
 import { openSimulated } from './open.js'
 import type { SimulatedOptions } from './options.js'
 
 export * from './options.js'
+export {
+  type Fired,
+  firedFaults,
+  type OperationCount,
+  Simulation,
+  simulationOf,
+} from './simulation.js'
 export { parseSimulatedSpec } from './spec.js'
 
 /**
@@ -17,5 +23,5 @@ export async function simulatedDevice(
   options: SimulatedOptions,
   name = `sim:${options.protocol}`,
 ): Promise<MigratableDevice> {
-  return openedDevice(await openSimulated(options, name), { spec: name, driver: 'simulated', holds: [] })
+  return openSimulated(options, name)
 }

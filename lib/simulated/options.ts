@@ -16,20 +16,46 @@ export const simulatedOperations = [
   'write',
   'precopy-info',
   'data-size',
+  'migration-flags',
+  'dma-log-start',
+  'dma-log-report',
+  'dma-log-stop',
 ] as const
 
 export type SimulatedOperation = (typeof simulatedOperations)[number]
 
-/** A failure on demand. */
+/** The drivers that a simulated device can behave like. What each of them does: docs/simulated-devices.md. */
+export const personalityNames = [
+  'mlx5',
+  'hisi_acc',
+  'pds',
+  'qat',
+  'virtio',
+  'xe',
+  'i915',
+  'libvfio-user',
+] as const
+
+export type PersonalityName = (typeof personalityNames)[number]
+
+/** A failure on demand: the `nth` matching call, and `count` in all from there on. */
 export interface SimulatedFault {
   readonly operation: SimulatedOperation
   /**
-   * Only for this: the state entered (`set-state`), the register or `memory`, `config`, `data` (`register-read`, `register-write`), the
-   * region's index (`region-info`, `map`), the interrupt index (`irq-info`, `set-irqs`). Default: any.
+   * Only for this: the state entered (`set-state`), the state the device is in (`read`, `precopy-info`), the register or `memory`,
+   * `config`, `data` (`register-read`, `register-write`), the region's index (`region-info`, `map`), the interrupt index (`irq-info`,
+   * `set-irqs`). Default: any.
    */
   readonly argument?: string
-  /** The errno's name, for example `EIO`. */
-  readonly errno: string
+  /**
+   * `errno`: the call fails. `short`: it moves fewer bytes than it could (`read`, `write`, `register-read`, `register-write`). `hang`: it
+   * returns only when the device is reset or closed, or its session is cancelled or ends. Default `errno`.
+   */
+  readonly kind?: 'errno' | 'short' | 'hang'
+  /** The errno's name, for example `EIO`: needed by the kind `errno`, and by no other. */
+  readonly errno?: string
+  /** `short`: how many bytes move. 0 looks like the end of the data. Default: half of them; of a session at least one. */
+  readonly bytes?: number
   /** The first matching call that fails, counted from 1. Default 1. */
   readonly nth?: number
   /** How many fail from there on. Default 1. */
@@ -77,6 +103,8 @@ export interface SimulatedLie {
 export interface SimulatedOptions {
   /** `none`: a device whose driver has no migration. */
   readonly protocol: 'v1' | 'v2' | 'none'
+  /** The driver it behaves like, of the same protocol; an option that is given too overrides it. Default: none, by the uAPI's word. */
+  readonly personality?: PersonalityName
   /** Size of the device memory (BAR2): a multiple of 4096, 4096 to 2^40. Default 64 MiB. Zeros cost no memory until written. */
   readonly state?: number
   /** Fills the device memory with the generator's output for this u32 seed (docs/test-device.md). Default: zeros. */
@@ -87,11 +115,11 @@ export interface SimulatedOptions {
   readonly chunk?: number
   /** v1: how the data section can be reached. Default `mapped`. */
   readonly data?: 'trapped' | 'mapped' | 'sparse' | 'straddling'
-  /** v1: the state changes accepted: any, what i915 accepts (a refused one leads to error), or what libvfio-user accepts. Default `full`. */
+  /** v1: the state changes accepted: any, what i915 accepts (a refused one leads to error), or what libvfio-user accepts. Default `full`, or the personality's. */
   readonly arcs?: 'full' | 'i915' | 'lvu'
   /** v1: bits 3-31 of `device_state` after creation and reset. Default 0. */
   readonly reservedBits?: number
-  /** v2: whether the device offers pre-copy. Default true. */
+  /** v2: whether the device offers pre-copy. Default true, or the personality's, as for the next three. */
   readonly preCopy?: boolean
   /** v2: whether it offers the P2P states. Default true. */
   readonly p2p?: boolean

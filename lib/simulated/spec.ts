@@ -2,6 +2,8 @@
 import { errnoNumber, VfioError } from '../errors/index.js'
 import { parseDuration, parseSize } from '../quantity.js'
 import {
+  type PersonalityName,
+  personalityNames,
   type SimulatedDelay,
   type SimulatedFault,
   type SimulatedLie,
@@ -31,7 +33,14 @@ class SpecError extends VfioError {
 /** Throws with what was wrong; the caller knows which device. */
 type Complain = (problem: string) => never
 
+const v1Personalities: ReadonlySet<string> = new Set<PersonalityName>(['i915', 'libvfio-user'])
+
 const setters: Readonly<Record<string, (draft: Draft, value: string, complain: Complain) => void>> = {
+  as: (draft, value, complain) => {
+    draft.personality = personality(value, complain)
+    if (draft.protocol !== (v1Personalities.has(draft.personality) ? 'v1' : 'v2'))
+      complain(`it does not speak ${draft.protocol}`)
+  },
   state: (draft, value, complain) => {
     draft.state = size(value, complain)
   },
@@ -138,24 +147,50 @@ function choice<T extends string>(value: string, choices: readonly T[], complain
   )
 }
 
+/** By its short name, or as the kernel names the driver. */
+function personality(value: string, complain: Complain): PersonalityName {
+  const short = value
+    .replace(/[-_]vfio[-_]pci$/, '')
+    .replace(/^lvu$/, 'libvfio-user')
+    .replace(/^hisi-acc$/, 'hisi_acc')
+  return personalityNames.find((name) => name === short) ?? choice(value, personalityNames, complain)
+}
+
 function operation(name: string | undefined, complain: Complain): SimulatedOperation {
   return choice(name ?? '', simulatedOperations, complain)
 }
 
-/** `OPERATION[:ARGUMENT]:ERRNO[:nth=N][:count=N][:error|:requested]` */
+/** `OPERATION[:ARGUMENT]:ERRNO|short[=N]|hang[:nth=N][:count=N][:error|:requested]` */
 function fault(value: string, complain: Complain): SimulatedFault {
   const [name, ...rest] = value.split(':')
-  const found: Mutable<SimulatedFault> = { operation: operation(name, complain), errno: '' }
+  const found: Mutable<SimulatedFault> = { operation: operation(name, complain) }
+  let said = false
   for (const part of rest) {
     const counted = counter(part, complain)
     if (counted !== undefined) Object.assign(found, counted)
     else if (part === 'error' || part === 'requested') found.outcome = part
-    else if (found.errno === '' && errnoNumber(part) !== undefined) found.errno = part
-    else if (found.errno === '' && found.argument === undefined) found.argument = part
-    else complain(`"${part}" is neither an errno's name, nth=N, count=N, error nor requested`)
+    else if (!said && Object.assign(found, effect(part, complain)).kind !== undefined) said = true
+    else if (!said && found.argument === undefined) found.argument = part
+    else complain(`"${part}" is neither an errno's name, short, hang, nth=N, count=N, error nor requested`)
   }
-  if (found.errno === '') complain('an errno by its name is missing, as in set-state:stop-copy:EIO')
+  if (!said) complain('an errno by its name is missing, as in set-state:stop-copy:EIO, or short, or hang')
+  if (found.kind === 'short' && !transfers.has(found.operation))
+    complain(`nothing can be short in ${found.operation}`)
+  if (found.kind === 'errno') delete found.kind
   return found
+}
+
+const transfers: ReadonlySet<SimulatedOperation> = new Set([
+  'read',
+  'write',
+  'register-read',
+  'register-write',
+])
+
+function effect(part: string, complain: Complain): Pick<SimulatedFault, 'kind' | 'errno' | 'bytes'> {
+  if (part === 'hang' || part === 'short') return { kind: part }
+  if (part.startsWith('short=')) return { kind: 'short', bytes: size(part.slice('short='.length), complain) }
+  return errnoNumber(part) === undefined ? {} : { kind: 'errno', errno: part }
 }
 
 /** `OPERATION[:ARGUMENT]:TIME` */

@@ -12,7 +12,7 @@
 #include "binding/dirty_bitmap_handle.h"
 #include "binding/dma_buffer_handle.h"
 #include "binding/event_fd_handle.h"
-#include "binding/file_lock_handle.h"
+#include "binding/file_lock.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
@@ -25,6 +25,7 @@
 #include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
+#include "binding/simulation_handle.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
 #include "binding/stream_socket_handle.h"
@@ -53,7 +54,6 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<DescriptorHandle>(env);
   define<MessageSocketHandle>(env);
   define<MessageListenerHandle>(env);
-  define<FileLockHandle>(env);
   define<RateLimitHandle>(env);
   define<CancellationHandle>(env);
   define<StreamSocketHandle>(env);
@@ -63,6 +63,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<IoasHandle>(env);
   define<HwptHandle>(env);
   define<EventFdHandle>(env);
+  define<SimulationHandle>(env);
   exports.Set("version", VFM_VERSION);
   exports.Set("constants", makeConstants(env));
   exports.Set("openSimulated", Napi::Function::New(env, &openSimulated, "openSimulated"));

@@ -18,8 +18,10 @@ Napi::Function SourceHandle::classDefinition(Napi::Env env) {
        InstanceMethod<&SourceHandle::release>("release"), InstanceMethod<&SourceHandle::pumpToFd>("pumpToFd"),
        InstanceMethod<&SourceHandle::pumpToFrames>("pumpToFrames"),
        InstanceMethod<&SourceHandle::pumpToSink>("pumpToSink"),
-       InstanceMethod<&SourceHandle::counters>("counters"), InstanceMethod<&SourceHandle::pause>("pause"),
-       InstanceMethod<&SourceHandle::cancel>("cancel"), InstanceMethod<&SourceHandle::close>("close")});
+       InstanceMethod<&SourceHandle::counters>("counters"), InstanceMethod<&SourceHandle::record>("record"),
+       InstanceMethod<&SourceHandle::takeRecords>("takeRecords"),
+       InstanceMethod<&SourceHandle::pause>("pause"), InstanceMethod<&SourceHandle::cancel>("cancel"),
+       InstanceMethod<&SourceHandle::close>("close")});
 }
 
 SourceHandle::SourceHandle(const Napi::CallbackInfo& info)
@@ -27,6 +29,7 @@ SourceHandle::SourceHandle(const Napi::CallbackInfo& info)
   Init init = takeInit<Init>(info);
   source_ = std::move(init.source);
   cancellation_ = std::move(init.cancellation);
+  source_->noteIn(control_->flight);
 }
 
 Napi::Value SourceHandle::next(const Napi::CallbackInfo& info) { return turn(info.Env(), false); }
@@ -39,7 +42,17 @@ Napi::Value SourceHandle::turn(Napi::Env env, bool owned) {
   loan_.end();
   Ref();
   return Runtime::of(env).run<Turn>(
-      env, lane_, [source = source_, owned] { return owned ? source->nextOwned() : source->next(); },
+      env, lane_,
+      [source = source_, flight = control_->flight, owned] {
+        ChunkTimer timer(*flight, ChunkTimer::Device::kFirst);
+        auto turn = owned ? source->nextOwned() : source->next();
+        timer.half();
+        if (!turn)
+          timer.failed(turn.failure());
+        else if (turn->progress == Progress::kBytes)
+          timer.done(turn->bytes.size);
+        return turn;
+      },
       [this, owned](Napi::Env env, Turn turn) -> Napi::Value {
         Napi::Object object = Napi::Object::New(env);
         object.Set("progress", nameOf(turn.progress));
@@ -157,6 +170,14 @@ Napi::Value SourceHandle::pumpToSink(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SourceHandle::counters(const Napi::CallbackInfo& info) { return toObject(info.Env(), *control_); }
+
+Napi::Value SourceHandle::record(const Napi::CallbackInfo& info) {
+  return setRecording(info, *control_->flight);
+}
+
+Napi::Value SourceHandle::takeRecords(const Napi::CallbackInfo& info) {
+  return binding::takeRecords(info.Env(), *control_->flight);
+}
 
 Napi::Value SourceHandle::pause(const Napi::CallbackInfo& info) {
   if (turnstile_.busy()) control_->pause = true;

@@ -36,7 +36,13 @@ function record(into: string): void {
   // A method of the addon's classes can be neither replaced nor deleted, but hidden by a property of the object itself.
   const watch = (handle: object, backend: string): void => {
     const prototype = Object.getPrototypeOf(handle)
-    if (known.has(handle) || prototype === Object.prototype || prototype === null) return
+    if (prototype === Object.prototype) {
+      // A device with what comes with it.
+      const { device } = handle as { readonly device?: unknown }
+      if (typeof device === 'object' && device !== null) watch(device, backend)
+      return
+    }
+    if (known.has(handle) || prototype === null) return
     known.add(handle)
     // One class for three kinds of address space.
     const { kind } = handle as { readonly kind?: unknown }

@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "core/data/chunk_sink.h"
 #include "core/data/chunk_source.h"
+#include "core/data/flight_ring.h"
 #include "core/data/frame_cursor.h"
 #include "core/data/rate_limit.h"
 #include "core/io/cancellation.h"
@@ -23,6 +25,7 @@ struct PumpControl {
   std::atomic<uint64_t> bytes{0};  // totals of the source or sink, over all its pumps
   std::atomic<uint64_t> chunks{0};
   std::atomic<bool> pause{false};  // a running pump stops at the next chunk border and clears it
+  const std::shared_ptr<FlightRing> flight = std::make_shared<FlightRing>();
 
   void count(size_t size) {
     bytes.fetch_add(size, std::memory_order_relaxed);

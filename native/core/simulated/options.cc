@@ -23,6 +23,10 @@ constexpr Named kOperations[] = {
     {"write", Operation::kWrite},
     {"precopy-info", Operation::kPrecopyInfo},
     {"data-size", Operation::kDataSize},
+    {"migration-flags", Operation::kMigrationFlags},
+    {"dma-log-start", Operation::kDmaLogStart},
+    {"dma-log-report", Operation::kDmaLogReport},
+    {"dma-log-stop", Operation::kDmaLogStop},
 };
 }  // namespace
 
@@ -38,6 +42,11 @@ const char* operationName(Operation operation) {
     if (operation == known.operation) return known.name;
   }
   return "";
+}
+
+bool movesBytes(Operation operation) {
+  return operation == Operation::kRead || operation == Operation::kWrite ||
+         operation == Operation::kRegisterRead || operation == Operation::kRegisterWrite;
 }
 
 }  // namespace vfm

@@ -32,6 +32,20 @@ enum class V1Arcs : uint8_t {
 // v2: how read() says that a pre-copy has nothing for now.
 enum class DrainedConvention : uint8_t { kEnomsg, kZero };
 
+// Which driver a device behaves like; kPlain: none, by the uAPI's word. What each of them does is in
+// personality.cc.
+enum class Personality : uint8_t {
+  kPlain,
+  kMlx5,
+  kHisiAcc,
+  kPds,
+  kQat,
+  kVirtio,
+  kXe,
+  kI915,        // v1, the out-of-tree driver
+  kLibvfioUser  // v1, devices served by libvfio-user
+};
+
 // What faults, delays and lies attach to.
 enum class Operation : uint8_t {
   kInfo,        // VFIO_DEVICE_GET_INFO
@@ -44,14 +58,26 @@ enum class Operation : uint8_t {
   kMap,
   kSetState,  // argument: the state entered, hop by hop
   kGetState,
-  kRead,   // of a save session
-  kWrite,  // of a load session
-  kPrecopyInfo,
-  kDataSize
+  kRead,         // of a save session; argument: the state
+  kWrite,        // of a load session
+  kPrecopyInfo,  // argument: the state
+  kDataSize,
+  kMigrationFlags,
+  kDmaLogStart,
+  kDmaLogReport,
+  kDmaLogStop
 };
 
 std::optional<Operation> operationNamed(std::string_view name);
 const char* operationName(Operation operation);
+// Whether fewer bytes than asked for can be moved by it.
+bool movesBytes(Operation operation);
+
+enum class FaultKind : uint8_t {
+  kErrno,  // the call fails
+  kShort,  // reads, writes and register accesses: fewer bytes than asked for
+  kHang  // the call does not return before a reset, close() or, in a session, cancel() and the session's end
+};
 
 enum class FaultOutcome : uint8_t {
   kKeep,      // the call fails and nothing else happens
@@ -67,6 +93,8 @@ struct SimulatedFault {
   uint32_t nth = 1;      // the first matching call that fails, counted from 1
   uint32_t count = 1;    // how many fail from there on
   FaultOutcome outcome = FaultOutcome::kKeep;
+  FaultKind kind = FaultKind::kErrno;
+  std::optional<uint64_t> bytes = std::nullopt;  // kShort: how many move; none: half of them
 };
 
 struct SimulatedDelay {
@@ -88,6 +116,7 @@ struct SimulatedLie {
 };
 
 struct SimulatedOptions {
+  Personality personality = Personality::kPlain;
   SimulatedProtocol protocol = SimulatedProtocol::kV2;
   uint64_t stateBytes = 64ull << 20;  // a multiple of 4096, 4096 to 2^40
   std::optional<uint32_t> seed;       // none: zeros

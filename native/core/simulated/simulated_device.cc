@@ -25,6 +25,11 @@ Failure invalid(std::string detail) {
   return Failure::because(Reason::kInvalidArgument, "options of a simulated device", std::move(detail));
 }
 
+Status checkFault(const SimulatedFault& fault) {
+  if (fault.kind != FaultKind::kShort || movesBytes(fault.operation)) return {};
+  return invalid(std::string("nothing can be short in ") + operationName(fault.operation));
+}
+
 Failure closedMeanwhile() {
   return Failure::because(Reason::kCancelled, "simulated device", "closed while the call was in progress");
 }
@@ -53,6 +58,9 @@ Result<std::shared_ptr<SimulatedDevice>> SimulatedDevice::open(const SimulatedOp
   }
   if (options.chunkBytes < 12288 || options.chunkBytes > (1ull << 30) || options.chunkBytes % 4096 != 0) {
     return invalid("a chunk must be a multiple of 4096 bytes, from 12288 to 2^30");
+  }
+  for (const SimulatedFault& fault : options.faults) {
+    if (Status possible = checkFault(fault); !possible.ok()) return std::move(possible).failure();
   }
   auto machine = Machine::create(options);
   if (!machine.ok()) return std::move(machine).failure();
@@ -105,7 +113,11 @@ Status SimulatedDevice::pause(Lock& lock, uint32_t milliseconds, const std::func
   if (milliseconds == 0) return {};
   uint64_t era = resets_;
   auto interrupted = [&] { return closed_ || resets_ != era || (givenUp && givenUp()); };
-  if (!changed_.wait_for(lock, std::chrono::milliseconds(milliseconds), interrupted)) return {};
+  if (milliseconds == kForEver) {
+    changed_.wait(lock, interrupted);
+  } else if (!changed_.wait_for(lock, std::chrono::milliseconds(milliseconds), interrupted)) {
+    return {};
+  }
   if (closed_) return closedMeanwhile();
   if (resets_ != era)
     return Failure::system(EIO, "ioctl", "simulated device", "reset while the call was in progress");
@@ -113,13 +125,18 @@ Status SimulatedDevice::pause(Lock& lock, uint32_t milliseconds, const std::func
 }
 
 Status SimulatedDevice::trouble(Lock& lock, Operation operation, const std::string& argument,
-                                const char* syscall, const char* request) {
+                                const char* syscall, const char* request, size_t* size) {
   if (Status open = checkOpen(); !open.ok()) return open;
   uint32_t milliseconds = argument.empty() ? 0 : faults_.delay(operation, argument);
   if (milliseconds == 0) milliseconds = faults_.delay(operation);
   if (Status paused = pause(lock, milliseconds); !paused.ok()) return paused;
   auto strike = faults_.strike(operation, argument);
   if (!strike) return {};
+  if (strike->kind == FaultKind::kHang) return pause(lock, kForEver);
+  if (strike->kind == FaultKind::kShort) {
+    if (size) *size = strike->shortOf(*size, 0);
+    return {};
+  }
   if (strike->outcome == FaultOutcome::kError) {
     if (v1_) v1_->enterError();
     if (v2_) v2_->enterError();
@@ -128,9 +145,11 @@ Status SimulatedDevice::trouble(Lock& lock, Operation operation, const std::stri
   return Failure::system(strike->error, syscall, request, "a fault that was asked for");
 }
 
-void SimulatedDevice::inject(SimulatedFault fault) {
+Status SimulatedDevice::inject(SimulatedFault fault) {
+  if (Status possible = checkFault(fault); !possible.ok()) return possible;
   Lock lock(mutex_);
   faults_.add(std::move(fault));
+  return {};
 }
 
 Status SimulatedDevice::reset() {
@@ -152,6 +171,8 @@ int SimulatedDevice::resetAll() {
 
 Result<uint64_t> SimulatedDevice::migrationFlags() {
   Lock lock(mutex_);
+  Status fine = trouble(lock, Operation::kMigrationFlags, {}, "ioctl", kGetMigration);
+  if (!fine.ok()) return std::move(fine).failure();
   if (!v2_) return Failure::system(ENOTTY, "ioctl", kGetMigration);
   return uint64_t{v2_->flags()};
 }
@@ -188,6 +209,7 @@ Status SimulatedDevice::walk(Lock& lock, uint32_t target, bool& sessionLost, Fai
     const char* name = v2::stateName(next);
     if (Status paused = pause(lock, faults_.delay(Operation::kSetState, name)); !paused.ok()) return paused;
     auto strike = faults_.strike(Operation::kSetState, name);
+    if (strike && strike->kind == FaultKind::kHang) return pause(lock, kForEver);
     if (strike) {
       Failure failure = Failure::system(strike->error, "ioctl", kSetState,
                                         std::string("a fault that was asked for, on the way into ") + name);
@@ -241,6 +263,7 @@ Status SimulatedDevice::changeStateV1(Lock& lock, uint32_t value) {
   if (milliseconds == 0) milliseconds = faults_.delay(Operation::kSetState);
   if (Status paused = pause(lock, milliseconds); !paused.ok()) return paused;
   auto strike = faults_.strike(Operation::kSetState, name);
+  if (strike && strike->kind == FaultKind::kHang) return pause(lock, kForEver);
   if (strike && strike->outcome != FaultOutcome::kRequested) {
     if (strike->outcome == FaultOutcome::kError) v1_->enterError();
     return Failure::system(strike->error, "pwrite", request, "a fault that was asked for");

@@ -51,7 +51,9 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   void cancel() override { close(); }
 
   // From now on this goes wrong as well. Calls before it do not count.
-  void inject(SimulatedFault fault);
+  Status inject(SimulatedFault fault);
+  // What was asked of it and what went wrong; may be read at any time, also after the device.
+  const std::shared_ptr<Ledger>& ledger() const { return faults_.ledger(); }
 
  private:
   friend class SimulatedSession;
@@ -63,11 +65,13 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   void close();
 
   // Waits out the delay for this call, unlocked; fails when close() or a reset comes in between, or `givenUp`
-  // turns true.
+  // turns true. kForEver: one of these it must be.
+  static constexpr uint32_t kForEver = UINT32_MAX;
   Status pause(Lock& lock, uint32_t milliseconds, const std::function<bool()>& givenUp = {});
-  // The delay, then the fault, of a plain call. `argument` may be empty.
+  // The delay, then the fault, of a plain call. `argument` may be empty. `size`: what the call may move, made
+  // less by a fault that wants that.
   Status trouble(Lock& lock, Operation operation, const std::string& argument, const char* syscall,
-                 const char* request);
+                 const char* request, size_t* size = nullptr);
   Status checkOpen() const;
   // Waits until nobody changes the state: what reading it and changing it begin with.
   Status settle(Lock& lock);

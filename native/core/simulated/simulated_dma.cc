@@ -42,7 +42,8 @@ Status SimulatedDevice::detach() {
 
 Result<uint64_t> SimulatedDevice::startDmaLog(const std::vector<IovaRange>& ranges, uint64_t pageSize) {
   Lock lock(mutex_);
-  if (Status open = checkOpen(); !open.ok()) return std::move(open).failure();
+  Status fine = trouble(lock, Operation::kDmaLogStart, {}, "ioctl", kStart);
+  if (!fine.ok()) return std::move(fine).failure();
   if (!v2_) return Failure::system(ENOTTY, "ioctl", kStart);
   Status started = logStatus(machine_->dma().log().start(ranges, pageSize), kStart);
   if (!started.ok()) return std::move(started).failure();
@@ -51,14 +52,16 @@ Result<uint64_t> SimulatedDevice::startDmaLog(const std::vector<IovaRange>& rang
 
 Status SimulatedDevice::reportDmaLog(DirtyBitmap& into) {
   Lock lock(mutex_);
-  if (Status open = checkOpen(); !open.ok()) return open;
+  Status fine = trouble(lock, Operation::kDmaLogReport, {}, "ioctl", kReport);
+  if (!fine.ok()) return fine;
   if (!v2_) return Failure::system(ENOTTY, "ioctl", kReport);
   return logStatus(machine_->dma().log().report(into), kReport);
 }
 
 Status SimulatedDevice::stopDmaLog() {
   Lock lock(mutex_);
-  if (Status open = checkOpen(); !open.ok()) return open;
+  Status fine = trouble(lock, Operation::kDmaLogStop, {}, "ioctl", kStop);
+  if (!fine.ok()) return fine;
   if (!v2_) return Failure::system(ENOTTY, "ioctl", kStop);
   return logStatus(machine_->dma().log().stop(), kStop);
 }

@@ -154,8 +154,13 @@ Result<size_t> SimulatedDevice::accessRegion(uint32_t index, uint64_t offset, si
     name = index == kBar2 ? "memory" : "config";
   }
   if (!name) return Failure::system(EINVAL, syscall, request, "not one register in its own width");
-  if (Status fine = trouble(lock, operation, name, syscall, request.c_str()); !fine.ok())
-    return std::move(fine).failure();
+  size_t moved = size;
+  Status fine = trouble(lock, operation, name, syscall, request.c_str(), &moved);
+  if (!fine.ok()) return std::move(fine).failure();
+  // A register is read whole, whatever of it reaches the caller, and written whole or not at all.
+  const bool isRegister = index == kBar0 || (index == kMigration && offset < DataStore::kHeaderBytes);
+  if (!isRegister) size = moved;
+  if (moved == 0 || (from && moved < size)) return moved;
 
   int error = 0;
   switch (index) {
@@ -186,7 +191,7 @@ Result<size_t> SimulatedDevice::accessRegion(uint32_t index, uint64_t offset, si
       break;
   }
   if (error != 0) return Failure::system(error, syscall, request, name);
-  return size;
+  return moved;
 }
 
 Result<size_t> SimulatedDevice::readRegion(uint32_t index, uint64_t offset, Bytes into) {

@@ -27,15 +27,26 @@ void SimulatedSession::cancel() {
   device_->changed_.notify_all();
 }
 
-Status SimulatedSession::trouble(SimulatedDevice::Lock& lock, Operation operation, const char* name) {
-  if (cancelled_) return cancelled(name);
-  Status paused = device_->pause(lock, device_->faults_.delay(operation),
-                                 [this] { return cancelled_.load() || ended(); });
+Status SimulatedSession::pause(SimulatedDevice::Lock& lock, uint32_t milliseconds, const char* name) {
+  Status paused = device_->pause(lock, milliseconds, [this] { return cancelled_.load() || ended(); });
   if (cancelled_) return cancelled(name);
   if (ended()) return Failure::system(ENODEV, name, name, "the session has ended");
-  if (!paused.ok()) return paused;
-  auto strike = device_->faults_.strike(operation);
+  return paused;
+}
+
+Status SimulatedSession::trouble(SimulatedDevice::Lock& lock, Operation operation, const char* name,
+                                 size_t& size) {
+  const char* state = operation == Operation::kRead ? v2::stateName(device_->v2_->state()) : "";
+  uint32_t milliseconds = *state ? device_->faults_.delay(operation, state) : 0;
+  if (milliseconds == 0) milliseconds = device_->faults_.delay(operation);
+  if (Status paused = pause(lock, milliseconds, name); !paused.ok()) return paused;
+  auto strike = device_->faults_.strike(operation, state);
   if (!strike) return {};
+  if (strike->kind == FaultKind::kHang) return pause(lock, SimulatedDevice::kForEver, name);
+  if (strike->kind == FaultKind::kShort) {
+    size = strike->shortOf(size, 1);
+    return {};
+  }
   if (strike->outcome == FaultOutcome::kError) device_->v2_->enterError();
   return Failure::system(strike->error, name, name, "a fault that was asked for");
 }
@@ -43,7 +54,8 @@ Status SimulatedSession::trouble(SimulatedDevice::Lock& lock, Operation operatio
 Result<size_t> SimulatedSession::readOnce(Bytes into) {
   {
     SimulatedDevice::Lock lock(device_->mutex_);
-    if (Status fine = trouble(lock, Operation::kRead, "read"); !fine.ok()) return std::move(fine).failure();
+    Status fine = trouble(lock, Operation::kRead, "read", into.size);
+    if (!fine.ok()) return std::move(fine).failure();
   }
   if (options().shortRead > 0) into = into.first(std::min<size_t>(into.size, options().shortRead));
   size_t done = 0;
@@ -85,7 +97,8 @@ Result<size_t> SimulatedSession::write(ConstBytes from) {
   if (!load_) return Failure::system(EBADF, "write", "write", "this session gives data out");
   std::lock_guard<std::mutex> one(transfer_);
   SimulatedDevice::Lock lock(device_->mutex_);
-  if (Status fine = trouble(lock, Operation::kWrite, "write"); !fine.ok()) return std::move(fine).failure();
+  Status fine = trouble(lock, Operation::kWrite, "write", from.size);
+  if (!fine.ok()) return std::move(fine).failure();
   if (options().shortWrite > 0) from = from.first(std::min<size_t>(from.size, options().shortWrite));
   from = from.first(std::min(from.size, kPiece));
   if (int error = load_->write(from)) {
@@ -99,7 +112,8 @@ Result<PrecopyInfo> SimulatedSession::precopyInfo() {
   if (!save_) return Failure::system(ENOTTY, "ioctl", request);
   SimulatedDevice::Lock lock(device_->mutex_);
   if (device_->closed_) return Failure::system(ENODEV, "ioctl", request, "the device is gone");
-  Status fine = device_->trouble(lock, Operation::kPrecopyInfo, {}, "ioctl", request);
+  const char* state = v2::stateName(device_->v2_->state());
+  Status fine = device_->trouble(lock, Operation::kPrecopyInfo, state, "ioctl", request);
   if (!fine.ok()) return std::move(fine).failure();
   if (!v2::isPreCopy(device_->v2_->state())) {
     return Failure::system(EINVAL, "ioctl", request, "the device is not in a pre-copy state");

@@ -27,8 +27,10 @@ class SimulatedSession final : public Session {
   // As the kernel's read(): bytes, 0, or an errno; ENOMSG or 0 for a drained pre-copy, as the device is made.
   Result<size_t> readOnce(Bytes into);
   Result<uint32_t> sampleState();
-  // The delay and the fault of a read or write, ended early by cancel() and by the session's end.
-  Status trouble(SimulatedDevice::Lock& lock, Operation operation, const char* name);
+  // The delay and the fault of a read or write of `size` bytes, ended early by cancel() and by the session's
+  // end.
+  Status trouble(SimulatedDevice::Lock& lock, Operation operation, const char* name, size_t& size);
+  Status pause(SimulatedDevice::Lock& lock, uint32_t milliseconds, const char* name);
   const SimulatedOptions& options() const { return device_->options_; }
   bool ended() const { return save_ ? save_->ended() : load_->ended(); }
 

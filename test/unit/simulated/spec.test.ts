@@ -45,7 +45,39 @@ describe('the specification of a simulated device', () => {
     })
   })
 
+  it('says what a fault does', () => {
+    const { faults } = parseSimulatedSpec(
+      'sim:v2,fail=read:stop-copy:short,fail=write:short=4KiB:nth=2,fail=set-state:running:hang:count=3,fail=reset:hang',
+    )
+    expect(faults).toEqual([
+      { operation: 'read', argument: 'stop-copy', kind: 'short' },
+      { operation: 'write', kind: 'short', bytes: 4096, nth: 2 },
+      { operation: 'set-state', argument: 'running', kind: 'hang', count: 3 },
+      { operation: 'reset', kind: 'hang' },
+    ])
+  })
+
   it.each([
+    ['sim:v2,as=mlx5', 'mlx5'],
+    ['sim:v2,as=mlx5_vfio_pci', 'mlx5'],
+    ['sim:v2,as=mlx5-vfio-pci', 'mlx5'],
+    ['sim:v2,as=hisi-acc-vfio-pci', 'hisi_acc'],
+    ['sim:v2,as=hisi_acc', 'hisi_acc'],
+    ['sim:v1,as=lvu', 'libvfio-user'],
+    ['sim:v1,as=libvfio-user', 'libvfio-user'],
+    ['sim:v1,as=i915', 'i915'],
+  ] as const)('%s is like %s', (spec, personality) => {
+    expect(parseSimulatedSpec(spec)).toMatchObject({ personality })
+  })
+
+  it.each([
+    ['sim:v1,as=mlx5', 'does not speak v1'],
+    ['sim:v2,as=i915', 'does not speak v2'],
+    ['sim:none,as=pds', 'does not speak none'],
+    ['sim:v2,as=nvme', 'none of mlx5'],
+    ['sim:v2,fail=set-state:short', 'nothing can be short in set-state'],
+    ['sim:v2,fail=read:short=x', 'a size looks like'],
+    ['sim:v2,fail=read:hang:EIO', 'neither'],
     ['sim:', 'none of v1, v2, none'],
     ['sim:v3', 'none of v1, v2, none'],
     ['sim:v2,', 'no option ""'],
