@@ -124,7 +124,7 @@ export function hostChangeOptions(flags: HostChangeFlags, signal: AbortSignal): 
   return { dryRun: flags.dryRun ?? false, force: flags.force ?? false, signal }
 }
 
-function parsed<T>(value: T | undefined, expected: string): T {
+export function parsed<T>(value: T | undefined, expected: string): T {
   if (value === undefined) throw new InvalidArgumentError(`${expected}.`)
   return value
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import type { PreCopySnapshot, SaveSession, SwitchoverPolicy } from '../migration/save-session.js'
+import { spelledOut } from '../migration/switchover-policy.js'
 import type { SetPolicy } from '../policy/index.js'
 
 type Answer = Awaited<ReturnType<SwitchoverPolicy>>
@@ -80,7 +81,7 @@ export class JointSwitchover {
         this.#asking = undefined
       })
       const answer = await this.#asking
-      if (answer === 'switch') this.switch()
+      if (spelledOut(answer).decision === 'switch') this.switch()
       return answer
     }
   }

@@ -3,6 +3,7 @@
 // notes is fetched while it runs, too.
 import { channels } from '../diagnostics/channels.js'
 import type { DeviceTrace } from '../diagnostics/device-trace.js'
+import type { RegisterEvent } from '../diagnostics/events.js'
 import { errnoName } from '../errors/index.js'
 import type { NativeReason, NativeRecording } from '../native-binding.js'
 import { migrationRegister } from './migration-registers.js'
@@ -80,25 +81,49 @@ export class PumpRecords {
     for (let at = 0; at < words.length; at += WORDS) this.#tellOne(words, at)
   }
 
+  // There can be a hundred thousand a second: each is made in one go.
   #tellOne(words: BigUint64Array, at: number): void {
-    const word = (index: number): bigint => words[at + index] ?? 0n
-    const [kind, bytes, offset, detail, error] = [word(0), word(3), word(4), word(5), word(6)]
-    const call = { ns: word(1), durationNs: word(2), ...(error === 0n ? {} : { error: errorOf(error) }) }
+    const { device, handle } = this.#trace
+    const kind = words[at]
+    const ns = words[at + 1] ?? 0n
+    const durationNs = words[at + 2] ?? 0n
+    const bytes = Number(words[at + 3])
+    const detail = words[at + 5] ?? 0n
+    const word = words[at + 6] ?? 0n
+    const error = word === 0n ? undefined : errorOf(word)
     if (kind !== REGISTER_READ && kind !== REGISTER_WRITE) {
-      this.#trace.chunk({ ...call, direction: this.#direction, bytes: Number(bytes), deviceNs: detail })
+      const direction = this.#direction
+      const event = {
+        kind: 'chunk',
+        ns,
+        device,
+        handle,
+        durationNs,
+        direction,
+        bytes,
+        deviceNs: detail,
+      } as const
+      this.#trace.chunk(error === undefined ? event : { ...event, error })
       return
     }
-    const name = migrationRegister(offset, Number(bytes))
-    this.#trace.notedRegister({
-      ...call,
+    const offset = words[at + 4] ?? 0n
+    const name = migrationRegister(offset, bytes)
+    const event: RegisterEvent = {
+      kind: 'register',
+      ns,
+      device,
+      handle,
+      durationNs,
       region: this.#region ?? 0,
-      ...(name === undefined ? {} : { name }),
       offset,
-      width: Number(bytes),
+      width: bytes,
       access: kind === REGISTER_READ ? 'read' : 'write',
       pumped: true,
-      ...(name === 'device_state' && error === 0n ? { value: Number(detail) } : {}),
-    })
+      ...(name === undefined ? undefined : { name }),
+      ...(error === undefined ? undefined : { error }),
+      ...(name === 'device_state' && error === undefined ? { value: Number(detail) } : undefined),
+    }
+    this.#trace.pumpedRegister(event)
   }
 
   /** Waits for a pump, telling what it notes meanwhile; `other` is the sink that it pumps into. */

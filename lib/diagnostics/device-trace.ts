@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { errnoName, isFailure } from '../errors/index.js'
 import type { MigrationState } from '../migration/state.js'
-import { channels, monotonicNs } from './channels.js'
+import { channels, monotonicNs, nsOf } from './channels.js'
 import type {
   CallEvent,
   ChunkEvent,
@@ -79,21 +79,24 @@ export class DeviceTrace {
   }
 
   /** What a pump has noted natively. */
-  chunk(told: Omit<ChunkEvent, 'kind' | 'device' | 'handle'>): void {
-    channels.chunk.publish({ kind: 'chunk', device: this.device, handle: this.handle, ...told })
+  chunk(event: ChunkEvent): void {
+    channels.chunk.publish(event)
   }
 
+  /** What came too fast. */
   lostChunks(told: Omit<LostChunksEvent, 'kind' | 'device' | 'handle'>): void {
     channels.chunk.publish({ kind: 'lost-chunks', device: this.device, handle: this.handle, ...told })
   }
 
   /** An access that a pump made and noted natively. */
-  notedRegister(told: Omit<RegisterEvent, 'kind' | 'device' | 'handle'>): void {
-    channels.register.publish({ kind: 'register', device: this.device, handle: this.handle, ...told })
+  pumpedRegister(event: RegisterEvent): void {
+    channels.register.publish(event)
   }
 
-  phase(phase: string | null, ns: bigint = monotonicNs()): void {
+  /** @param at when it began, if not now: on the clock of the events, or, a number, on that of `performance.now()` */
+  phase(phase: string | null, at?: bigint | number): void {
     if (!channels.phase.hasSubscribers) return
+    const ns = typeof at === 'number' ? nsOf(at) : (at ?? monotonicNs())
     const event: PhaseEvent = { kind: 'phase', ns, device: this.device, handle: this.handle, phase }
     channels.phase.publish(event)
   }

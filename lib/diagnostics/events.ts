@@ -115,12 +115,14 @@ export interface MarkEvent extends TracedEvent {
 export type MarkDetail = Readonly<Record<string, string | number | boolean | null>>
 
 /** A control message between two engines; its kind and size, never what it says. */
-export interface MessageEvent extends TracedEvent {
+export interface ControlMessageEvent extends TracedEvent {
   readonly kind: 'message'
   readonly direction: 'out' | 'in'
   readonly message: string
   /** In bytes. */
   readonly bytes?: number | undefined
+  /** Of its kind and direction, counted from 1 by the recorder that was told: whatever was dropped, it finds the same message on the other side. */
+  readonly nth?: number
 }
 
 /** A record that was made durable. */
@@ -140,5 +142,5 @@ export type FlightEvent =
   | InterruptEvent
   | PhaseEvent
   | MarkEvent
-  | MessageEvent
+  | ControlMessageEvent
   | JournalEvent

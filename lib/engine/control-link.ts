@@ -11,6 +11,8 @@ export interface LinkTimes {
 }
 
 export interface LinkListener {
+  /** Of every message that passes. */
+  passed?(direction: 'out' | 'in', message: EngineMessage, bytes: number): void
   message(message: EngineMessage): void
   /** Once, when the connection is of no more use. */
   lost(reason: unknown): void
@@ -41,8 +43,10 @@ export class ControlLink {
   /** In order. A message that does not get through is a lost one. */
   send(message: EngineMessage): void {
     if (this.#over) return
+    const bytes = encodeMessage(message)
+    this.#listener.passed?.('out', message, bytes.length)
     this.#sending = this.#sending
-      .then(() => this.#connection.send(encodeMessage(message)))
+      .then(() => this.#connection.send(bytes))
       .catch((error: unknown) => this.#lose(error))
   }
 
@@ -55,6 +59,7 @@ export class ControlLink {
           throw new VfioError('ERR_VFIO_PEER_LOST', 'the engine at the other end has closed its connection')
         }
         const message = decodeMessage(bytes)
+        this.#listener.passed?.('in', message, bytes.length)
         if (message.type !== 'alive') this.#listener.message(message)
       }
     } catch (error) {

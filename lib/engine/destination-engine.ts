@@ -9,6 +9,7 @@ import type { Connection } from '../transport/index.js'
 import { ControlLink } from './control-link.js'
 import { type EngineMessage, type MessageOf, type PeerTrouble, printable, troubleOf } from './messages.js'
 import { News } from './news.js'
+import type { RunRecord } from './run-record.js'
 import { linkTimes, type Times } from './times.js'
 
 export interface DestinationEngineParts {
@@ -21,6 +22,7 @@ export interface DestinationEngineParts {
   readonly reset: () => Promise<readonly MemberEnd[]>
   /** Where the devices are. */
   readonly ends: () => Promise<readonly MemberEnd[]>
+  readonly record?: RunRecord
   readonly onMessage?: (message: EngineMessage) => void
   readonly onState?: (state: DestinationState) => void
   readonly onLost?: (reason: unknown) => void
@@ -45,6 +47,7 @@ export class DestinationEngine {
 
   constructor(parts: DestinationEngineParts) {
     this.#parts = parts
+    parts.record?.follow(parts.journal)
     this.#party = new CommitParty<DestinationState, DestinationEvent>(
       parts.journal,
       parts.first,
@@ -132,6 +135,7 @@ export class DestinationEngine {
   adopt(connection: Connection): void {
     const before = this.#link
     this.#link = new ControlLink(connection, linkTimes(this.#parts.times), {
+      passed: (direction, message, bytes) => this.#parts.record?.message(direction, message, bytes),
       message: (message) => this.#hear(message),
       lost: (reason) => {
         this.#toldAborted ||= this.#saidAborted
@@ -172,13 +176,17 @@ export class DestinationEngine {
   /**
    * Waits until there is nothing more to decide. A complete copy is kept as long as it takes: a signal ends that only if somebody meant it,
    * which a time-out did not.
-   * @param confirmation how long a running destination waits for the source's last word, in milliseconds
-   * @param tellAborted whether a copy that was given up waits as long for a source to tell it to
+   * @param options.confirmation how long a running destination waits for the source's last word, in milliseconds
+   * @param options.tellAborted whether a copy that was given up waits as long for a source to tell it to
+   * @param options.holdOn whether a time-out means nothing to a complete copy
    */
   async outcome(
     signal?: AbortSignal,
-    confirmation = Number.POSITIVE_INFINITY,
-    tellAborted = false,
+    {
+      confirmation = Number.POSITIVE_INFINITY,
+      tellAborted = false,
+      holdOn = false,
+    }: { confirmation?: number | undefined; tellAborted?: boolean; holdOn?: boolean } = {},
   ): Promise<DestinationState> {
     const { repeat } = this.#parts.times
     const wake = (): void => this.#news.tell()
@@ -194,7 +202,7 @@ export class DestinationEngine {
           decidedAt ??= performance.now()
           if (signal?.aborted || performance.now() - decidedAt > confirmation) return state
         }
-        if (signal?.aborted && state === 'loaded') {
+        if (signal?.aborted && state === 'loaded' && !(holdOn && isTimeout(signal.reason))) {
           if (isTimeout(signal.reason)) return state
           await this.dispatch({ kind: 'operator-abort' })
           continue

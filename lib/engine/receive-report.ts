@@ -49,6 +49,7 @@ export class ReceiveClock implements Disposable {
   readonly #settings: {
     readonly onProgress?: (progress: ReceiveProgress) => void
     readonly progressInterval?: number
+    readonly onPhase?: (phase: EnginePhase) => void
   }
   readonly #loads: () => LoadSet | undefined
   readonly #phases: EnginePhaseReport[] = []
@@ -59,6 +60,7 @@ export class ReceiveClock implements Disposable {
     settings: {
       readonly onProgress?: (progress: ReceiveProgress) => void
       readonly progressInterval?: number
+      readonly onPhase?: (phase: EnginePhase) => void
     },
     loads: () => LoadSet | undefined,
   ) {
@@ -77,6 +79,7 @@ export class ReceiveClock implements Disposable {
   enter(name: EnginePhase): void {
     this.#close()
     this.#current = { name, at: performance.now(), bytes: this.#sum('bytes') }
+    this.#settings.onPhase?.(name)
     this.#tell()
   }
 

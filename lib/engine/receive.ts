@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { setMaxListeners } from 'node:events'
 import { beginDestination, type DestinationState } from '../commit/destination.js'
 import { defaultJournalDirectory, Journal } from '../commit/journal.js'
 import { LoadSet } from '../coordinator/load-set.js'
@@ -16,6 +17,7 @@ import type { LoadOptions, LoadSession } from '../migration/load-session.js'
 import type { MigratableDevice } from '../migration/migratable-device.js'
 import { checkCompatible, profileOf } from '../migration/profile.js'
 import { deadEnd, noRoute } from '../migration/refusal.js'
+import type { RecorderOptions } from '../recorder/index.js'
 import {
   type BulkChannel,
   type Connection,
@@ -33,13 +35,15 @@ import { journalFacts } from './journal-facts.js'
 import { decodeProfile, type EngineMessage, engineVersion, type MessageOf, troubleOf } from './messages.js'
 import { ReceiveClock, type ReceiveProgress, type ReceiveReport } from './receive-report.js'
 import { Reception } from './reception.js'
+import { RunRecord } from './run-record.js'
 import { abortedByPeer } from './send.js'
 import { type EngineTimes, type Times, timesOf } from './times.js'
 
 export interface ReceiveOptions
   extends Omit<LoadOptions, 'signal' | 'recovery'>,
     AuthorisationOptions,
-    Pick<ListenOptions, 'tls' | 'allInterfaces'> {
+    Pick<ListenOptions, 'tls' | 'allInterfaces'>,
+    RecorderOptions {
   /** `unix:PATH`, `tls:HOST:PORT`, or `tcp:HOST:PORT` (neither secret nor proof against tampering); port 0 for any. */
   readonly listen: string
   /** Where the journal is kept: a directory on a disk that survives a crash. Default {@link defaultJournalDirectory}. */
@@ -61,6 +65,8 @@ export interface ReceiveOptions
    * never decides that: the copy then stays, stopped, and the call rejects with the outcome `waiting`.
    */
   readonly signal?: AbortSignal
+  /** A complete copy is kept even if `signal` fires by a time-out, and the call goes on: for a process whose end would lose it. Default false. */
+  readonly holdOn?: boolean
   /** Told the address that is listened at, with the real port. */
   readonly onListening?: (address: string) => void
   /** Told whom the engine sent away, and why. It goes on listening. */
@@ -89,9 +95,11 @@ class Receiving {
   readonly #options: ReceiveOptions
   readonly #times: Times
   readonly #clock: ReceiveClock
+  readonly #record: RunRecord
   readonly #authorisation: Authorisation
   // Ends the receiving in progress; never fires for what may not be given up any more.
   readonly #work = new AbortController()
+  #failedIn: EnginePhase | undefined
   #members: Member[] = []
   #loads: LoadSet | undefined
   #reception: Reception | undefined
@@ -106,8 +114,14 @@ class Receiving {
     this.#devices = devices
     this.#options = options
     this.#times = timesOf(options.times)
+    // One listener for each device and connection is no leak.
+    setMaxListeners(0, this.#work.signal)
     this.#authorisation = new Authorisation(parseAddress(options.listen).kind, options)
-    this.#clock = new ReceiveClock(options, () => this.#loads)
+    this.#record = new RunRecord('destination', options.recorder)
+    this.#clock = new ReceiveClock(
+      { ...options, onPhase: (phase) => this.#record.phase(phase) },
+      () => this.#loads,
+    )
   }
 
   async run(): Promise<ReceiveReport> {
@@ -123,6 +137,7 @@ class Receiving {
       throw await this.#failure(cause, 'refused')
     }
     const ignoreDevices = watchDevices(this.#members, (error) => this.#giveUp(error))
+    this.#record.watch(this.#members)
     try {
       return await this.#receive()
     } finally {
@@ -131,6 +146,7 @@ class Receiving {
       await this.#reception?.close()
       await this.#journal?.close()
       this.#clock[Symbol.dispose]()
+      this.#record[Symbol.dispose]()
     }
   }
 
@@ -233,6 +249,7 @@ class Receiving {
       journal: this.#journal as Journal,
       first: beginDestination(),
       times: this.#times,
+      record: this.#record,
       run: async () => {
         this.#clock.enter('resume')
         return loads.run()
@@ -260,12 +277,14 @@ class Receiving {
       // A source that takes its devices back breaks off its data first, and says why when they are back.
       if (isLoss(error)) await engine.hearOut(this.#times.silence)
       cause = this.#work.signal.aborted ? this.#work.signal.reason : error
+      this.#failedIn = this.#clock.phase
       engine.reason = troubleOf(cause)
       this.#giveUp(cause)
       await engine.dispatch({ kind: 'give-up' }).catch(() => {})
     }
-    const { signal, confirmation } = this.#options
-    const state = await engine.outcome(signal, confirmation).catch(() => engine.state)
+    const { signal, confirmation, holdOn = false } = this.#options
+    const state = await engine.outcome(signal, { confirmation, holdOn }).catch(() => engine.state)
+    if (state === 'aborted') this.#failedIn ??= this.#clock.phase
     if (state === 'done' || state === 'running' || state === 'aborted') this.#clock.enter('finish')
     await engine.farewell()
     // Whoever takes it up again leads the devices on from where they are: no session may be in the way.
@@ -395,9 +414,9 @@ class Receiving {
 
   async #failure(cause: unknown, outcome: EngineOutcome): Promise<VfioEngineError> {
     const engine = this.#engine
-    const phase: EnginePhase = this.#clock.phase ?? 'check'
+    const phase: EnginePhase = this.#failedIn ?? this.#clock.phase ?? 'check'
     const ends = engine?.ends ?? (await Promise.all(this.#members.map((member) => endOf(member))))
-    return new VfioEngineError({
+    const error = new VfioEngineError({
       id: this.#id,
       side: 'destination',
       outcome,
@@ -406,6 +425,8 @@ class Receiving {
       peer: engine?.peerTrouble,
       cause,
     })
+    this.#record.recorder?.fail(error)
+    return error
   }
 }
 

@@ -112,7 +112,7 @@ export async function recoverSource(
       }
       await engine.dispatch({ kind: 'operator-resume' })
     }
-    const state = await engine.outcome(signal, patience)
+    const state = await engine.outcome(signal, { patience })
     const confirmed = await engine.farewell(true)
     const ends = engine.ends ?? (await Promise.all(members.map((member) => endOf(member))))
     if (state !== 'done' && state !== 'aborted' && state !== 'resumed') {
@@ -200,7 +200,7 @@ export async function recoverDestination(
       options.onListening?.(listener.address)
     }
     // A copy that was given up is told to the source as long as somebody waits for that.
-    const state = await engine.outcome(signal, confirmation, true)
+    const state = await engine.outcome(signal, { confirmation, tellAborted: true })
     await engine.farewell()
     const ends = engine.ends ?? (await set.ends())
     if (state === 'loaded' || state === 'uncertain') {

@@ -3,6 +3,7 @@ import type { Member, MemberEnd } from '../coordinator/member.js'
 import type { SaveSet } from '../coordinator/save-set.js'
 import type { EnginePhase } from '../errors/index.js'
 import type { SaveSession } from '../migration/save-session.js'
+import { Downtime, type DowntimeReport } from '../recorder/index.js'
 import type { PeerEnd } from './messages.js'
 import type { CommitMoments } from './source-engine.js'
 
@@ -23,20 +24,6 @@ export interface EnginePhaseReport {
   readonly ms: number
   /** Device data moved in this phase, of all devices, in bytes. */
   readonly bytes: number
-}
-
-/**
- * What the downtime consisted of, in milliseconds on the source's clock, in order; they add up to it. `quiesce`: all devices to their P2P
- * states, `stop`: to stop-copy, `drain`: what was left read and sent, `load`: taken in by the destination's devices, `commit`: the record of the commit on the
- * source's disk, `resume`: the destination's record, its devices led to running, and the answer.
- */
-export interface DowntimeParts {
-  readonly quiesce: number
-  readonly stop: number
-  readonly drain: number
-  readonly load: number
-  readonly commit: number
-  readonly resume: number
 }
 
 export interface SentDevice {
@@ -63,7 +50,12 @@ export interface SendReport {
   readonly totalMs: number
   /** From asking the first device to stop (or to be quiet) to the destination's word that all run. */
   readonly downtimeMs: number
-  readonly downtime: DowntimeParts
+  /**
+   * The same by its parts: `quiesce`: all devices to their P2P states; `stop`: to stop-copy; `drain`: what was left read and sent; `load`: taken
+   * in by the destination's devices; `commit-fsync`: the commit on the source's disk; `resume`: the destination's record, its devices led to
+   * running, and the answer.
+   */
+  readonly downtime: DowntimeReport
   /** As the destination measured it: all devices to running, in milliseconds. `undefined` when its word was about a run before a crash. */
   readonly destinationRunMs: number | undefined
   readonly phases: readonly EnginePhaseReport[]
@@ -81,6 +73,8 @@ export interface SendOutcome {
 export interface ProgressSettings {
   readonly onProgress?: (progress: EngineProgress) => void
   readonly progressInterval?: number
+  /** Told of each phase that begins. */
+  readonly onPhase?: (phase: EnginePhase) => void
 }
 
 /** Times a sending, and tells a listener how far it is. */
@@ -111,6 +105,7 @@ export class SendClock implements Disposable {
     if (name === 'load') this.#sentAt = now
     this.#close(now)
     this.#current = { name, at: now, bytes: this.#bytes() }
+    this.#settings.onPhase?.(name)
     this.#tell()
   }
 
@@ -163,13 +158,7 @@ export class SendClock implements Disposable {
     this[Symbol.dispose]()
     const sessions = this.#sessions()
     const began = this.#stoppedAt() ?? now
-    const stops = sessions.map(({ stoppedAt }) => stoppedAt ?? began)
-    const stopAsked = Math.max(began, ...stops)
-    const stopped = Math.max(stopAsked, ...sessions.map(({ switchedAt }) => switchedAt ?? stopAsked))
-    const sent = Math.max(stopped, this.#sentAt ?? stopped)
-    const loaded = Math.max(sent, moments.loadedAt ?? sent)
-    const committed = Math.max(loaded, moments.committedAt ?? loaded)
-    const running = Math.max(committed, moments.runningAt ?? committed)
+    const downtime = this.#downtime(began, sessions, moments)
     return {
       ok: true,
       id,
@@ -189,18 +178,25 @@ export class SendClock implements Disposable {
       destination,
       bytes: this.#bytes(),
       totalMs: now - this.#startedAt,
-      downtimeMs: running - began,
-      downtime: {
-        quiesce: stopAsked - began,
-        stop: stopped - stopAsked,
-        drain: sent - stopped,
-        load: loaded - sent,
-        commit: committed - loaded,
-        resume: running - committed,
-      },
+      downtimeMs: downtime.totalMs,
+      downtime,
       destinationRunMs: moments.peerRunMs,
       phases: this.#phases,
     }
+  }
+
+  #downtime(began: number, sessions: readonly SaveSession[], moments: CommitMoments): DowntimeReport {
+    const last = (times: readonly (number | undefined)[]): number =>
+      Math.max(began, ...times.map((time) => time ?? began))
+    const downtime = new Downtime()
+    downtime.begin(began)
+    downtime.reach('quiesce', last(sessions.map(({ stoppedAt }) => stoppedAt)))
+    downtime.reach('stop', last(sessions.map(({ switchedAt }) => switchedAt)))
+    downtime.reach('drain', this.#sentAt)
+    downtime.reach('load', moments.loadedAt)
+    downtime.reach('commit-fsync', moments.committedAt)
+    downtime.reach('resume', moments.runningAt)
+    return downtime.report() as DowntimeReport
   }
 
   [Symbol.dispose](): void {

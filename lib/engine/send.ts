@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { randomBytes, randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { checkMigrationId, defaultJournalDirectory, Journal } from '../commit/journal.js'
 import { beginSource } from '../commit/source.js'
 import { checkPeerToPeer, endOf, type Member, type MemberEnd, membersOf } from '../coordinator/member.js'
@@ -18,6 +19,7 @@ import { profileOf } from '../migration/profile.js'
 import { deadEnd, noRoute } from '../migration/refusal.js'
 import type { PreCopySnapshot, SaveSession } from '../migration/save-session.js'
 import type { SetPolicy } from '../policy/index.js'
+import type { RecorderOptions } from '../recorder/index.js'
 import type { BulkChannel, Connection } from '../transport/index.js'
 import { type ConnectOptions, connect } from '../transport/index.js'
 import { OutgoingDevice } from './device-channel.js'
@@ -33,13 +35,15 @@ import {
   printable,
   troubleOf,
 } from './messages.js'
+import { RunRecord } from './run-record.js'
 import { type EngineProgress, SendClock, type SendReport } from './send-report.js'
 import { SourceEngine } from './source-engine.js'
 import { type EngineTimes, type Times, timesOf } from './times.js'
 
 export interface SendOptions
   extends Omit<SaveSetOptions, 'policy' | 'onQuiet' | 'direct' | 'continueAt'>,
-    Pick<ConnectOptions, 'tls'> {
+    Pick<ConnectOptions, 'tls'>,
+    RecorderOptions {
   /** Where the destination listens: `unix:PATH`, `tls:HOST:PORT`, or `tcp:HOST:PORT` (neither secret nor proof against tampering). */
   readonly to: string
   /** The one-shot token that the destination wants. */
@@ -70,6 +74,8 @@ export interface SendOptions
   readonly patience?: number
   /** Gives up and undoes everything; once it is committed, only ends the waiting (outcome `unknown`). */
   readonly signal?: AbortSignal
+  /** Once it is committed, `signal` does nothing any more: for a process whose end would lose the devices. Default false. */
+  readonly holdOn?: boolean
   readonly onProgress?: (progress: EngineProgress) => void
   /** Milliseconds between two reports of progress within a phase. Default 100. */
   readonly progressInterval?: number
@@ -94,8 +100,10 @@ class Sending {
   readonly #id: string
   readonly #key = randomBytes(32).toString('base64url')
   readonly #clock: SendClock
+  readonly #record: RunRecord
   // Ends everything that is in progress; never fires for what may not be given up any more.
   readonly #work = new AbortController()
+  #failedIn: EnginePhase | undefined
   // Frees the pumps: of what was given up, and of what one device's failure takes with it.
   readonly #pumps = new AbortController()
   readonly #channels: BulkChannel[] = []
@@ -113,8 +121,14 @@ class Sending {
     this.#devices = devices
     this.#options = options
     this.#times = timesOf(options.times)
+    // One listener for each device and connection is no leak.
+    setMaxListeners(0, this.#work.signal, this.#pumps.signal)
     this.#id = options.id === undefined ? randomUUID() : checkMigrationId(options.id)
-    this.#clock = new SendClock(options, () => this.#saves)
+    this.#record = new RunRecord('source', options.recorder)
+    this.#clock = new SendClock(
+      { ...options, onPhase: (phase) => this.#record.phase(phase) },
+      () => this.#saves,
+    )
   }
 
   async run(): Promise<SendReport> {
@@ -127,6 +141,7 @@ class Sending {
       throw await this.#failure(cause, 'refused')
     }
     signal?.addEventListener('abort', onAbort, { once: true })
+    this.#record.watch(this.#members)
     const ignoreLimits = this.#watchLimits()
     const ignoreDevices = watchDevices(this.#members, (error) => this.#giveUp(error))
     try {
@@ -137,6 +152,7 @@ class Sending {
       signal?.removeEventListener('abort', onAbort)
       await this.#journal?.close()
       this.#clock[Symbol.dispose]()
+      this.#record[Symbol.dispose]()
     }
   }
 
@@ -173,12 +189,14 @@ class Sending {
       this.#clock.enter('load')
     } catch (error) {
       cause = this.#work.signal.aborted ? this.#work.signal.reason : error
+      this.#failedIn = this.#clock.phase
       engine.reason = troubleOf(cause)
       this.#giveUp(cause)
       await engine.dispatch({ kind: 'give-up' }).catch(() => {})
     }
-    const { signal, patience } = this.#options
-    const state = await engine.outcome(signal, patience).catch(() => engine.state)
+    const { signal, patience, holdOn = false } = this.#options
+    const state = await engine.outcome(signal, { patience, holdOn }).catch(() => engine.state)
+    if (state === 'aborted') this.#failedIn ??= this.#clock.phase
     if (state === 'done' || state === 'aborted') this.#clock.enter('finish')
     await engine.farewell()
     await this.#closeChannels()
@@ -223,6 +241,7 @@ class Sending {
       journal,
       first: beginSource(),
       times: this.#times,
+      record: this.#record,
       runAgain: () => this.#runAgain(),
       release: () => this.#saves?.complete() ?? Promise.resolve([]),
       redial: (signal) =>
@@ -322,12 +341,12 @@ class Sending {
       policy = drainedOnce,
       recovery,
     } = this.#options
-    const { bufferSize, dataPath, maxChunk, preCopyTimeout } = this.#options
+    const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval } = this.#options
     const { signal } = this.#pumps
     const saves = new SaveSet(this.#members, {
       preCopy,
       policy,
-      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout }),
+      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval }),
       onFail: () => this.#pumps.abort(),
       onSnapshot: (index, snapshot) => this.#tellInitial(engine, index, snapshot),
     })
@@ -434,7 +453,7 @@ class Sending {
   }
 
   #report(engine: SourceEngine): SendReport {
-    return this.#clock.report({
+    const report = this.#clock.report({
       id: this.#id,
       members: this.#members,
       saves: this.#saves as SaveSet,
@@ -442,14 +461,17 @@ class Sending {
       moments: engine.moments,
       destination: engine.peerDevices ?? [],
     })
+    const { recorder } = this.#record
+    if (recorder !== undefined) recorder.downtime = report.downtime
+    return report
   }
 
   async #failure(cause: unknown, outcome: EngineOutcome): Promise<VfioEngineError> {
     const engine = this.#engine
-    const phase: EnginePhase = this.#clock.phase ?? 'check'
+    const phase: EnginePhase = this.#failedIn ?? this.#clock.phase ?? 'check'
     const ends =
       engine?.ends ?? this.#left ?? (await Promise.all(this.#members.map((member) => endOf(member))))
-    return new VfioEngineError({
+    const error = new VfioEngineError({
       id: this.#id,
       side: 'source',
       outcome,
@@ -459,6 +481,8 @@ class Sending {
       peerDevices: engine?.peerDevices,
       cause,
     })
+    this.#record.recorder?.fail(error)
+    return error
   }
 }
 

@@ -8,6 +8,7 @@ import type { Connection } from '../transport/index.js'
 import { ControlLink } from './control-link.js'
 import type { EngineMessage, MessageOf, PeerTrouble } from './messages.js'
 import { News } from './news.js'
+import type { RunRecord } from './run-record.js'
 import { linkTimes, type Times } from './times.js'
 
 export interface SourceEngineParts {
@@ -21,6 +22,7 @@ export interface SourceEngineParts {
   readonly release: () => Promise<readonly MemberEnd[]>
   /** Makes the control connection again, greeted. */
   readonly redial: (signal: AbortSignal) => Promise<Connection>
+  readonly record?: RunRecord
   /** Everything that is no word of the commit protocol. */
   readonly onMessage?: (message: EngineMessage) => void
   readonly onState?: (state: SourceState) => void
@@ -58,6 +60,7 @@ export class SourceEngine {
 
   constructor(parts: SourceEngineParts) {
     this.#parts = parts
+    parts.record?.follow(parts.journal)
     this.#party = new CommitParty<SourceState, SourceEvent>(
       parts.journal,
       parts.first,
@@ -132,6 +135,7 @@ export class SourceEngine {
     this.#greeted = true
     this.#lostAt = undefined
     this.#link = new ControlLink(connection, linkTimes(this.#parts.times), {
+      passed: (direction, message, bytes) => this.#parts.record?.message(direction, message, bytes),
       message: (message) => this.#hear(message),
       lost: (reason) => {
         this.#lostAt = performance.now()
@@ -166,9 +170,16 @@ export class SourceEngine {
   /**
    * Waits for the outcome, says again what was not answered, and makes the connection again as often as it takes. A signal gives up what may
    * be given up, and ends the waiting for what may not.
-   * @param patience how long to wait once it is committed, in milliseconds
+   * @param options.patience how long to wait once it is committed, in milliseconds
+   * @param options.holdOn whether the signal means nothing once it is committed
    */
-  async outcome(signal?: AbortSignal, patience = Number.POSITIVE_INFINITY): Promise<SourceState> {
+  async outcome(
+    signal?: AbortSignal,
+    {
+      patience = Number.POSITIVE_INFINITY,
+      holdOn = false,
+    }: { patience?: number | undefined; holdOn?: boolean } = {},
+  ): Promise<SourceState> {
     const { repeat, silence } = this.#parts.times
     const wake = (): void => this.#news.tell()
     signal?.addEventListener('abort', wake, { once: true })
@@ -180,13 +191,13 @@ export class SourceEngine {
         if (state !== 'copying' && state !== 'waiting' && state !== 'committed' && state !== 'lost-committed')
           return state
         const committed = state === 'committed' || state === 'lost-committed'
-        if (signal?.aborted) {
+        if (signal?.aborted && !(committed && holdOn)) {
           if (committed) return state
           await this.dispatch({ kind: 'give-up' })
           continue
         }
         if (committed && performance.now() - began > patience) return state
-        if (!this.#link?.alive) await this.#redial(signal)
+        if (!this.#link?.alive) await this.#redial(committed && holdOn ? undefined : signal)
         if (await this.#news.wait(repeat)) continue
         const lostFor = this.#lostAt === undefined ? 0 : performance.now() - this.#lostAt
         if (committed || lostFor > silence) await this.dispatch({ kind: 'silence' })

@@ -60,6 +60,7 @@ export const errorCodes = {
   ERR_VFIO_ADDRESS:
     'the address of a peer or of a listener does not follow the grammar, or may not be used like that',
   ERR_VFIO_PEER_REFUSED: 'the other side of a connection is not who it has to be, or refused this side',
+  ERR_VFIO_CREDENTIALS: 'an authority, a certificate or a private key cannot be used',
   ERR_VFIO_CLOSED: 'the handle is closed',
 } as const
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { nsOf } from '../diagnostics/channels.js'
 import type { WatchedDevice } from '../recorder/flight-recorder.js'
 import type { RecorderOptions } from '../recorder/recorded.js'
 import type { Moved } from './chunk.js'
@@ -54,7 +53,7 @@ export class PhaseClock implements Disposable {
   enter(name: MigrationPhase, at: number = performance.now(), moved: Moved = this.#moved()): void {
     this.#close(at, moved)
     this.#current = { name, at, from: moved }
-    for (const { trace } of this.#devices) trace.phase(name, nsOf(at))
+    for (const { trace } of this.#devices) trace.phase(name, at)
     this.#tell()
   }
 

@@ -39,10 +39,10 @@ export interface MigrationReport {
   readonly totalMs: number
   /** From asking the source to leave running or pre-copy (with `beforeStop`: from asking it to be quiet) to the destination running. */
   readonly downtimeMs: number
-  /** The same by its parts: `quiesce`, `stop`, `transfer`, `wiring`, `resume`, as far as there were. */
-  readonly downtime: DowntimeReport
   /** Missing where there was no pre-copy. */
   readonly switchover?: SwitchoverReport
+  /** The same by its parts: `quiesce`, `stop`, `transfer`, `wiring`, `resume`, as far as there were. */
+  readonly downtime: DowntimeReport
   readonly source: DeviceReport
   readonly destination: DeviceReport
   readonly phases: readonly PhaseReport[]

@@ -6,7 +6,7 @@ import type { Chunk, Moved } from './chunk.js'
 import type { LoadSession } from './load-session.js'
 import type { SwitchoverPolicy } from './switchover-policy.js'
 
-export type { PreCopySnapshot, SwitchoverPolicy } from './switchover-policy.js'
+export type { PreCopySnapshot, SwitchoverAnswer, SwitchoverPolicy } from './switchover-policy.js'
 
 export interface SaveOptions {
   /** Begin in `pre-copy`, while the device runs, if it offers it. Default false: straight to `stop-copy`. */

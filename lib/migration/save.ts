@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DataSource, Pumped, Turn } from '../device/data-source.js'
 import { type Recovery, VfioError } from '../errors/index.js'
@@ -9,6 +9,7 @@ import { Load } from './load.js'
 import type { LoadSession } from './load-session.js'
 import { PreCopyRounds } from './pre-copy-rounds.js'
 import { NO_ESTIMATES, type Protocol, type SaveLane } from './protocol.js'
+import { readableOf } from './readable.js'
 import { SaveEnding } from './save-ending.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 import type { MigrationState } from './state.js'
@@ -163,26 +164,13 @@ export class Save implements SaveSession {
 
   readable(): Readable {
     this.#claim()
-    const { source } = this.#lane
-    const stream = new Readable({
+    this.#stream = readableOf({
       highWaterMark: this.#options.bufferSize ?? 2 ** 20,
-      read: () => {
-        this.#advance(() => source.nextOwned()).then(
-          ({ progress, data }) => stream.push(progress === 'end' || data === null ? null : Buffer.from(data)),
-          (error: Error) => stream.destroy(error),
-        )
-      },
-      destroy: (error, callback) => {
-        if (this.#phase === 'ended' && error === null) callback(null)
-        else
-          this.close().then(
-            () => callback(error),
-            (failure: Error) => callback(error ?? failure),
-          )
-      },
+      next: () => this.#advance(() => this.#lane.source.nextOwned()),
+      ended: () => this.#phase === 'ended',
+      close: () => this.close(),
     })
-    this.#stream = stream
-    return stream
+    return this.#stream
   }
 
   pipeTo(fd: number): Promise<Moved> {

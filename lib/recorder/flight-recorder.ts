@@ -5,13 +5,13 @@ import { channels, monotonicNs } from '../diagnostics/channels.js'
 import type { DeviceTrace } from '../diagnostics/device-trace.js'
 import type {
   ChunkEvent,
+  ControlMessageEvent,
   FeatureEvent,
   FlightEvent,
   JournalEvent,
   LostChunksEvent,
   MarkDetail,
   MarkEvent,
-  MessageEvent,
   PhaseEvent,
   RegisterEvent,
 } from '../diagnostics/events.js'
@@ -25,6 +25,8 @@ import type { RunReport, RunSide, TimelineEvent } from './run-report.js'
 
 const CAPACITY = 4096
 const MOST = 2 ** 20
+/** How many kinds of messages are counted. */
+const KINDS = 1000
 
 export interface FlightRecorderOptions {
   /** How many events are kept of each class (landmarks, features, registers, chunks), 16 to 1 048 576. Default 4096. */
@@ -48,7 +50,8 @@ export interface RunOutcome {
 
 /**
  * Keeps what happens to the devices it watches, in memory that does not grow: the youngest events of each class, and sums that hold whatever
- * was dropped. Listens to the channels of `vfio-migration:*` only while it watches something.
+ * was dropped. Listens to the channels of `vfio-migration:*` only while it watches something. Made for one run: a second one adds to the first,
+ * failure included.
  */
 export class FlightRecorder {
   /** What is recorded, in a word; in the report. */
@@ -66,6 +69,7 @@ export class FlightRecorder {
   readonly #lost = { chunks: 0, registers: 0 }
   readonly #devices = new Map<number, RecordedDevice>()
   readonly #watched = new Map<number, number>()
+  readonly #messages = new Map<string, number>()
   readonly #subscriptions: readonly (readonly [Channel, (message: unknown) => void])[]
   #error: { readonly value: unknown } | undefined
 
@@ -154,12 +158,16 @@ export class FlightRecorder {
 
   /** A control message passed between two engines. `bytes`: its size. */
   message(direction: 'out' | 'in', message: string, bytes?: number): void {
-    const event: MessageEvent = {
+    const kind = `${direction} ${message}`
+    const nth = (this.#messages.get(kind) ?? 0) + 1
+    if (nth > 1 || this.#messages.size < KINDS) this.#messages.set(kind, nth)
+    const event: ControlMessageEvent = {
       kind: 'message',
       ns: monotonicNs(),
       direction,
       message,
       ...(bytes === undefined ? {} : { bytes }),
+      ...(this.#messages.has(kind) ? { nth } : {}),
     }
     this.#landmarks.add(event)
     if (channels.message.hasSubscribers) channels.message.publish(event)

@@ -75,15 +75,15 @@ function relationOf(source: readonly TimelineEvent[], destination: readonly Time
   return { offsetNs: 0, uncertaintyNs: null, from: 'start' }
 }
 
-/** When each message passed, by its kind and how many of the kind passed before it. */
+/**
+ * When each message passed, by its kind and number. One that was lost on its way shifts the numbers after it: they then name one that was sent
+ * earlier, which loosens a bound and never breaks it.
+ */
 function messages(timeline: readonly TimelineEvent[], direction: 'out' | 'in'): Map<string, number> {
-  const counts = new Map<string, number>()
   const found = new Map<string, number>()
   for (const event of timeline) {
-    if (event.kind !== 'message' || event.direction !== direction) continue
-    const count = (counts.get(event.message) ?? 0) + 1
-    counts.set(event.message, count)
-    found.set(`${event.message} ${count}`, event.ns)
+    if (event.kind !== 'message' || event.direction !== direction || event.nth === undefined) continue
+    found.set(`${event.message} ${event.nth}`, event.ns)
   }
   return found
 }

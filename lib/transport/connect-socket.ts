@@ -2,9 +2,10 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { binding } from '../binding.js'
-import { throwIfAborted, VfioAbortError, VfioError } from '../errors/index.js'
+import { VfioAbortError, VfioError } from '../errors/index.js'
 import type { NativeStreamSocket } from '../native-binding.js'
 import { formatAddress, refused, type TransportAddress } from './address.js'
+import { boundedWait } from './bounded-wait.js'
 import type { WaitOptions } from './connection.js'
 import { callNative } from './native-call.js'
 
@@ -73,10 +74,13 @@ function connectFailure(error: unknown, peer: string): unknown {
 /** IP addresses in figures, in the order to try them. */
 export async function resolveHost(host: string, peer: string, wait: WaitOptions): Promise<string[]> {
   if (isIP(host) !== 0) return [host]
-  throwIfAborted(wait.signal)
   let found: { address: string }[]
   try {
-    found = await raced(lookup(host, { all: true, verbatim: true }), peer, wait)
+    found = await boundedWait(
+      lookup(host, { all: true, verbatim: true }),
+      wait,
+      `the host of ${peer} was not found in time`,
+    )
   } catch (error) {
     if (error instanceof VfioError) throw error
     const { code } = error as NodeJS.ErrnoException
@@ -85,25 +89,4 @@ export async function resolveHost(host: string, peer: string, wait: WaitOptions)
     })
   }
   return found.slice(0, MOST_ADDRESSES).map(({ address }) => address)
-}
-
-/** What cannot be cancelled is no longer waited for. */
-async function raced<T>(work: Promise<T>, peer: string, { timeout, signal }: WaitOptions): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  let abort: (() => void) | undefined
-  const ended = new Promise<never>((_, reject) => {
-    if (timeout !== undefined) {
-      const late = (): void =>
-        reject(new VfioError('ERR_VFIO_PEER_TIMEOUT', `the host of ${peer} was not found in time`))
-      timer = setTimeout(late, timeout)
-    }
-    abort = () => reject(new VfioAbortError(signal?.reason))
-    signal?.addEventListener('abort', abort, { once: true })
-  })
-  try {
-    return await Promise.race([work, ended])
-  } finally {
-    clearTimeout(timer)
-    if (abort !== undefined) signal?.removeEventListener('abort', abort)
-  }
 }

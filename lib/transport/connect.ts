@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { VfioError } from '../errors/index.js'
+import { unwrap } from '../errors/index.js'
 import { parseAddress } from './address.js'
 import { connectSocket } from './connect-socket.js'
 import type { Connection } from './connection.js'
 import type { ConnectOptions } from './options.js'
-import { PlainConnection } from './plain-connection.js'
+import { defaultLinkTimeout, PlainConnection } from './plain-connection.js'
 import { unixPeer } from './plain-peer.js'
+import { TlsConnection } from './tls-connection.js'
+import { secureClient } from './tls-handshake.js'
+import { secureOptions } from './tls-identity.js'
 
 /** Milliseconds. */
 const CONNECT_WITHIN = 30_000
@@ -17,13 +20,21 @@ const CONNECT_WITHIN = 30_000
  */
 export async function connect(address: string, options: ConnectOptions = {}): Promise<Connection> {
   const to = parseAddress(address)
-  if (to.kind === 'tls') throw new VfioError('ERR_VFIO_UNSUPPORTED', 'TLS is not there yet')
   const { timeout = CONNECT_WITHIN, signal } = options
+  const end = performance.now() + timeout
+  const secure = to.kind === 'tls' ? await secureOptions(options.tls) : undefined
   const socket = await connectSocket(to, { timeout, signal })
   try {
-    const peer = to.kind === 'unix' ? unixPeer(socket, address, options.allowUids) : { address }
-    return new PlainConnection(socket, peer, options)
+    if (to.kind === 'unix') {
+      return new PlainConnection(socket, unixPeer(socket, address, options.allowUids), options)
+    }
+    if (secure === undefined) return new PlainConnection(socket, { address }, options)
+    unwrap(socket.setLinkTimeout(options.linkTimeout ?? defaultLinkTimeout, false))
+    const wait = { timeout: end - performance.now(), signal }
+    const secured = await secureClient(socket, address, secure, to.host, options.tls?.servername, wait)
+    return new TlsConnection(socket, secured, address, options)
   } catch (error) {
+    socket.destroy()
     await socket.close()
     throw error
   }

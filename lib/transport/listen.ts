@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Stats } from 'node:fs'
 import { chmod, lstat, unlink } from 'node:fs/promises'
+import type { SecureContextOptions } from 'node:tls'
 import { binding } from '../binding.js'
 import { errorFrom, isFailure, unwrap, VfioError } from '../errors/index.js'
 import type { NativeStreamListener, NativeStreamSocket } from '../native-binding.js'
@@ -9,13 +10,19 @@ import { formatAddress, meansAllInterfaces, parseAddress, refused, type Transpor
 import { connectSocket, resolveHost, unixPort } from './connect-socket.js'
 import { boundPort, type Listener, SocketListener, type Welcome } from './listener.js'
 import type { ListenOptions } from './options.js'
-import { PlainConnection } from './plain-connection.js'
+import { defaultLinkTimeout, PlainConnection } from './plain-connection.js'
 import { unixPeer } from './plain-peer.js'
+import { TlsConnection } from './tls-connection.js'
+import { secureServer } from './tls-handshake.js'
+import { secureOptions } from './tls-identity.js'
 
 /** How long somebody who listens at an old node may take to show it, in milliseconds. */
 const ANSWER_WITHIN = 2000
 
 const DEFAULT_HANDSHAKES = 16
+
+/** Milliseconds. */
+const HANDSHAKE_WITHIN = 10_000
 
 /**
  * Listens at `unix:PATH`, `tcp:HOST:PORT` or `tls:HOST:PORT`. A UNIX socket lies in a directory that only its owner can enter (others may,
@@ -25,7 +32,6 @@ const DEFAULT_HANDSHAKES = 16
  */
 export async function listen(address: string, options: ListenOptions = {}): Promise<Listener> {
   const at = parseAddress(address)
-  if (at.kind === 'tls') throw new VfioError('ERR_VFIO_UNSUPPORTED', 'TLS is not there yet')
   return at.kind === 'unix' ? await listenUnix(at.path, options) : await listenInternet(at, options)
 }
 
@@ -59,12 +65,10 @@ async function listenInternet(
       'it means every interface of this machine; name one of its addresses, or say allInterfaces',
     )
   }
+  const secure = at.kind === 'tls' ? await secureOptions(options.tls) : undefined
   const native = await bind(host, at.port, asked)
   const address = formatAddress({ kind: at.kind, ...boundPort(native) })
-  const welcome: Welcome = (socket) => {
-    const from = unwrap(socket.peerAddress())
-    return new PlainConnection(socket, { address: formatAddress({ kind: 'tcp', ...from }) }, options)
-  }
+  const welcome = secure === undefined ? plainWelcome(options) : tlsWelcome(secure, options)
   return new SocketListener({
     ...commonParts(options),
     native,
@@ -72,6 +76,23 @@ async function listenInternet(
     welcome,
     beforeClose: async () => undefined,
   })
+}
+
+function plainWelcome(options: ListenOptions): Welcome {
+  return (socket) => {
+    const from = unwrap(socket.peerAddress())
+    return new PlainConnection(socket, { address: formatAddress({ kind: 'tcp', ...from }) }, options)
+  }
+}
+
+function tlsWelcome(secure: SecureContextOptions, options: ListenOptions): Welcome {
+  const { handshakeTimeout = HANDSHAKE_WITHIN, linkTimeout = defaultLinkTimeout } = options
+  return async (socket) => {
+    const address = formatAddress({ kind: 'tls', ...unwrap(socket.peerAddress()) })
+    unwrap(socket.setLinkTimeout(linkTimeout, false))
+    const secured = await secureServer(socket, address, secure, { timeout: handshakeTimeout })
+    return new TlsConnection(socket, secured, address, options)
+  }
 }
 
 function commonParts({ maxHandshakes = DEFAULT_HANDSHAKES, onRefused }: ListenOptions) {

@@ -37,7 +37,7 @@ export interface ListenerParts {
  */
 export class SocketListener implements Listener {
   readonly #parts: ListenerParts
-  readonly #welcomes = new Set<Promise<void>>()
+  readonly #welcomes = new Set<NativeStreamSocket>()
   readonly #ready: Connection[] = []
   #accepting = false
   #wake: () => void = () => undefined
@@ -124,7 +124,8 @@ export class SocketListener implements Listener {
       this.#ready.push(connection)
       return
     }
-    const welcome = connection
+    this.#welcomes.add(socket)
+    connection
       .then(
         (made) => {
           if (this.#closed === undefined) this.#ready.push(made)
@@ -133,10 +134,9 @@ export class SocketListener implements Listener {
         (error: unknown) => this.#refuse(socket, error),
       )
       .finally(() => {
-        this.#welcomes.delete(welcome)
+        this.#welcomes.delete(socket)
         this.#wake()
       })
-    this.#welcomes.add(welcome)
   }
 
   #refuse(socket: NativeStreamSocket, error: unknown): void {
@@ -151,6 +151,7 @@ export class SocketListener implements Listener {
   }
 
   async #close(): Promise<void> {
+    for (const socket of this.#welcomes) socket.destroy()
     this.#wake()
     await this.#parts.beforeClose()
     await this.#parts.native.close()

@@ -34,6 +34,26 @@ Napi::Object toObject(Napi::Env env, const SocketAddress& address) {
   return object;
 }
 
+// Lets go of `share` on its lane, after the calls that were posted there, and of the lane with it. The
+// promise of null settles after that.
+template <typename T>
+Napi::Value letGo(Napi::Env env, std::optional<Lane>& lane, std::shared_ptr<T>& share) {
+  if (!lane) {
+    auto done = Napi::Promise::Deferred::New(env);
+    done.Resolve(env.Null());
+    return done.Promise();
+  }
+  const Napi::Value gone = Runtime::of(env).run<std::nullptr_t>(
+      env, *lane,
+      [share = std::move(share)]() mutable -> Result<std::nullptr_t> {
+        share.reset();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); });
+  lane.reset();
+  return gone;
+}
+
 Result<SocketAddress> addressOf(const std::string& host, int port) {
   return port < 0 ? SocketAddress::ofPath(host)
                   : SocketAddress::ofHost(host, static_cast<uint16_t>(std::min(port, 65535)));
@@ -57,7 +77,9 @@ Napi::Function StreamSocketHandle::classDefinition(Napi::Env env) {
 }
 
 StreamSocketHandle::StreamSocketHandle(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<StreamSocketHandle>(info), sending_("vfm:send"), receiving_("vfm:receive") {
+    : Napi::ObjectWrap<StreamSocketHandle>(info),
+      sending_(std::in_place, "vfm:send"),
+      receiving_(std::in_place, "vfm:receive") {
   socket_ = takeInit<Init>(info).socket;
 }
 
@@ -66,11 +88,11 @@ StreamSocketHandle::~StreamSocketHandle() {
 }
 
 template <typename Work>
-Napi::Value StreamSocketHandle::run(Napi::Env env, Lane& lane, const char* what, Work work) {
+Napi::Value StreamSocketHandle::run(Napi::Env env, std::optional<Lane>& lane, const char* what, Work work) {
   if (!socket_) return failed(env, closed(what));
   Ref();
   return Runtime::of(env).run<std::nullptr_t>(
-      env, lane,
+      env, *lane,
       [socket = socket_, work = std::move(work)]() -> Result<std::nullptr_t> {
         Status done = work(*socket);
         if (!done) return std::move(done).failure();
@@ -110,7 +132,7 @@ Napi::Value StreamSocketHandle::receive(const Napi::CallbackInfo& info) {
   Ref();
   return Runtime::of(info.Env())
       .run<std::vector<uint8_t>>(
-          info.Env(), receiving_,
+          info.Env(), *receiving_,
           [socket = socket_, most, limits]() -> Result<std::vector<uint8_t>> {
             std::vector<uint8_t> bytes(most);
             auto received = socket->receive(Bytes{bytes.data(), bytes.size()}, limits.get());
@@ -176,16 +198,8 @@ Napi::Value StreamSocketHandle::destroy(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value StreamSocketHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  // After the last call to send in progress; one that receives holds a share of its own.
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), sending_,
-          [socket = std::move(socket_)]() mutable -> Result<std::nullptr_t> {
-            socket.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  receiving_.reset();  // a call in progress holds a share of the socket, and is still done
+  return letGo(info.Env(), sending_, socket_);
 }
 
 Napi::Function StreamListenerHandle::classDefinition(Napi::Env env) {
@@ -196,7 +210,7 @@ Napi::Function StreamListenerHandle::classDefinition(Napi::Env env) {
 }
 
 StreamListenerHandle::StreamListenerHandle(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<StreamListenerHandle>(info), lane_("vfm:accept") {
+    : Napi::ObjectWrap<StreamListenerHandle>(info), lane_(std::in_place, "vfm:accept") {
   listener_ = takeInit<Init>(info).listener;
 }
 
@@ -219,21 +233,13 @@ Napi::Value StreamListenerHandle::accept(const Napi::CallbackInfo& info) {
   Ref();
   return Runtime::of(info.Env())
       .run<std::shared_ptr<StreamSocket>>(
-          info.Env(), lane_, [listener = listener_, limits] { return listener->accept(limits.get()); },
+          info.Env(), *lane_, [listener = listener_, limits] { return listener->accept(limits.get()); },
           socketOf, [this](Napi::Env) { Unref(); });
 }
 
 Napi::Value StreamListenerHandle::close(const Napi::CallbackInfo& info) {
   if (listener_) listener_->cancel();
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [listener = std::move(listener_)]() mutable -> Result<std::nullptr_t> {
-            listener.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return letGo(info.Env(), lane_, listener_);
 }
 
 Napi::Value connectStream(const Napi::CallbackInfo& info) {

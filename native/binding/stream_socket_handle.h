@@ -2,6 +2,8 @@
 // NativeStreamSocket and NativeStreamListener: UNIX and TCP connections.
 #pragma once
 
+#include <optional>
+
 #include "binding/handle.h"
 #include "core/transport/stream_listener.h"
 #include "core/transport/stream_socket.h"
@@ -33,12 +35,13 @@ class StreamSocketHandle : public Napi::ObjectWrap<StreamSocketHandle> {
 
   // `work`: StreamSocket& -> Status.
   template <typename Work>
-  Napi::Value run(Napi::Env env, Lane& lane, const char* what, Work work);
+  Napi::Value run(Napi::Env env, std::optional<Lane>& lane, const char* what, Work work);
 
-  // A peer that does not read must not keep what it sent from being read, nor the reverse.
-  Lane sending_;
-  Lane receiving_;
-  std::shared_ptr<StreamSocket> socket_;  // null once closed
+  // A peer that does not read must not keep what it sent from being read, nor the reverse. Gone once closed,
+  // as is the socket: an engine makes many connections, and the garbage collector is in no hurry.
+  std::optional<Lane> sending_;
+  std::optional<Lane> receiving_;
+  std::shared_ptr<StreamSocket> socket_;
 };
 
 class StreamListenerHandle : public Napi::ObjectWrap<StreamListenerHandle> {
@@ -56,8 +59,8 @@ class StreamListenerHandle : public Napi::ObjectWrap<StreamListenerHandle> {
   Napi::Value accept(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  Lane lane_;
-  std::shared_ptr<StreamListener> listener_;  // null once closed
+  std::optional<Lane> lane_;  // gone once closed, as is the listener
+  std::shared_ptr<StreamListener> listener_;
 };
 
 // connectStream(host, port, timeoutMilliseconds, cancellation): a promise of a socket. Port -1: `host` is the

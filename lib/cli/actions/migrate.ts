@@ -3,6 +3,7 @@ import { type MigratableDevice, migrate, openDevice } from '../../index.js'
 import type { CommandContext } from '../command-run.js'
 import type { MigrateCommandOptions } from '../commands/migrate.js'
 import { carryOut, checkEnding, checkReceiver, deposit, endingText, plannedEnding } from '../ending.js'
+import { switchoverOf } from '../policy-choice.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
 import { migrationReport } from '../report.js'
 import { type RunRecording, withRunReport } from '../run-recording.js'
@@ -42,6 +43,7 @@ async function migrateRecorded(
     const before = await digestOf(source)
     const moved = await migrate(source, destination, {
       preCopy: options.preCopy,
+      ...switchoverOf(options),
       recovery: { source: options.recovery },
       dataPath: options.dataPath,
       ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),

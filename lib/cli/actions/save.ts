@@ -3,6 +3,7 @@ import { ImageFile, openDevice, saveToStream } from '../../index.js'
 import type { CommandContext } from '../command-run.js'
 import type { SaveCommandOptions } from '../commands/save.js'
 import { readKeyFile } from '../key-file.js'
+import { switchoverOf } from '../policy-choice.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
 import { saveReport } from '../report.js'
 import { type RunRecording, withRunReport } from '../run-recording.js'
@@ -37,6 +38,7 @@ async function saveRecorded(
     const digest = region === undefined ? undefined : await regionDigest(device, region, signal)
     const saved = await saveToStream(device, file?.fd ?? process.stdout.fd, {
       preCopy: options.preCopy,
+      ...switchoverOf(options),
       recovery: options.recovery,
       dataPath: options.dataPath,
       ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),

@@ -134,11 +134,13 @@ export class V2Protocol implements Protocol {
       this.#session = session
     }
     if (continues && session !== undefined) {
-      throw new VfioError(
+      const error = new VfioError(
         'ERR_VFIO_MALFORMED',
         `${from} -> ${to} began another session: the device was reset or used by somebody else meanwhile`,
         { device: this.device },
       )
+      told('unknown', error)
+      throw error
     }
     const actual = await actualState(this)
     if (actual === to) {

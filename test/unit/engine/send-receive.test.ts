@@ -39,7 +39,7 @@ describe('several devices', () => {
     for (const [index, device] of destinations.entries())
       expect(await (await TestDevice.of(device)).firstDifference(index + 1)).toBeUndefined()
     const { downtime, downtimeMs } = sent.value
-    expect(Object.values(downtime).reduce((sum, part) => sum + part, 0)).toBeCloseTo(downtimeMs, 3)
+    expect(downtime.parts.reduce((sum, { ms }) => sum + ms, 0)).toBeCloseTo(downtimeMs, 3)
   })
 
   it('are refused by name when one cannot be quieted, unless that is allowed', async () => {

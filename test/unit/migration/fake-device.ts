@@ -39,6 +39,8 @@ export class FakeDevice {
   readonly strays = new Map<string, number>()
   /** Called and awaited inside the operation of that name. */
   readonly gates = new Map<string, () => Promise<void> | void>()
+  /** Called when a source or sink is asked to note what it does. */
+  recording: (capacity: number) => void = noop
   /** What `VFIO_MIG_GET_PRECOPY_INFO` says besides the number of chunks that are left. */
   precopyFlags = 0
   initialBytes = 0n
@@ -263,7 +265,7 @@ export class FakeDevice {
       pumpToFrames: unusedPump,
       pumpToSink: (sink) => pump(({ data }) => sink.write(new Uint8Array(data as ArrayBuffer))),
       counters: () => ({ ...counted }),
-      record: noop,
+      record: (capacity) => this.recording(capacity),
       takeRecords: () => null,
       pause: () => {
         paused = true
@@ -295,7 +297,7 @@ export class FakeDevice {
       pumpFromFd: unusedPump,
       pumpFromFrames: unusedPump,
       counters: () => ({ ...counted }),
-      record: noop,
+      record: (capacity) => this.recording(capacity),
       takeRecords: () => null,
       cancel: noop,
       close: async () => null,

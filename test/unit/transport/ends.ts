@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Both ends of a connection, in one process, over each kind of plain address.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -11,11 +11,23 @@ import {
   type Listener,
   type ListenOptions,
   listen,
+  type TlsOptions,
 } from '../../../lib/transport/index.js'
 
 /** What {@link Ends} can be made over. */
-export const kinds = ['unix', 'tcp'] as const
+export const kinds = ['unix', 'tcp', 'tls'] as const
 export type Kind = (typeof kinds)[number]
+
+const fixture = (name: string): Buffer => readFileSync(join(import.meta.dirname, '../../fixtures/tls', name))
+
+/** Who a test's side of a TLS connection is: see test/fixtures/tls. */
+export function tlsIdentity(name: string, authority = 'authority'): TlsOptions {
+  return { ca: fixture(`${authority}.pem`), cert: fixture(`${name}.pem`), key: fixture(`${name}-key.pem`) }
+}
+
+/** Listens at 127.0.0.1, ::1 and localhost. */
+export const hostA = tlsIdentity('host-a')
+export const hostB = tlsIdentity('host-b')
 
 /** A folder of the test's own, which only its owner can enter. */
 export class TestFolder implements Disposable {
@@ -51,10 +63,10 @@ export class Ends implements AsyncDisposable {
   ): Promise<Ends> {
     const folder = new TestFolder()
     const address = kind === 'unix' ? `unix:${folder.at('socket')}` : `${kind}:127.0.0.1:0`
-    const listener = await listen(address, options.listen)
+    const listener = await listen(address, { tls: hostA, ...options.listen })
     const [server, client] = await Promise.all([
       listener.accept(),
-      connect(listener.address, options.connect),
+      connect(listener.address, { tls: hostB, ...options.connect }),
     ])
     expect(server).toBeDefined()
     return new Ends(folder, listener, client, server as Connection)
