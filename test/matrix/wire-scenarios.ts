@@ -21,7 +21,8 @@ export async function messageScenarios(subject: Subject): Promise<Wired[]> {
   const found: Wired[] = []
   // What is said only when something has gone wrong, or was not answered.
   const kinds = new Map(good.counts)
-  for (const extra of ['source abort', 'destination aborted']) kinds.set(extra, 1)
+  for (const extra of ['source abort', 'destination aborted', 'source alive', 'destination alive'])
+    kinds.set(extra, 1)
   for (const [key, count] of kinds) {
     const [from, kind] = key.split(' ') as [Side, string]
     const nths = new Set(kind === 'alive' ? [1] : [1, count])
@@ -42,6 +43,8 @@ function wired(subject: Subject, fault: MessageFault): Wired {
       way: action,
       between: `message ${nth} of this kind`,
       deaf: action === 'lost from then on',
+      // An engine that lives and never says what is waited for: only a limit of the caller's ends that.
+      ...(kind === 'ready' || action === 'lost from then on' ? { totalTimeout: 1000 } : {}),
       // So that there is something to give up.
       ...(isLast
         ? {
@@ -55,6 +58,38 @@ function wired(subject: Subject, fault: MessageFault): Wired {
     },
     wires: () => new LossyWires(fault).wires(),
   }
+}
+
+/** The destination holds a complete copy; the source never hears of it, gives up, and does not get back to running. */
+export function strandedScenarios(subject: Subject): Wired[] {
+  const v1 = subject.options.protocol === 'v1'
+  const back = v1
+    ? ['stop', 'running']
+    : subject.options.p2p === false
+      ? ['stop', 'running']
+      : ['stop', 'running-p2p', 'running']
+  const fault = { from: 'destination', kind: 'loaded', nth: 1, action: 'lost from then on' } as const
+  return back.flatMap((argument) =>
+    [
+      { errno: 'EIO', outcome: 'error' } as const,
+      { errno: 'EBUSY', count: 4 } as const,
+      { errno: 'EBUSY' } as const,
+    ].map(
+      (how): Wired => ({
+        scenario: {
+          subject,
+          side: 'source',
+          operation: `back after all was sent: set-state:${argument}`,
+          way: `${how.errno}${'outcome' in how ? ' and error' : 'count' in how ? ', again and again' : ''}`,
+          between: 'loaded is never heard',
+          deaf: true,
+          totalTimeout: 500,
+          faults: [{ side: 'source', operation: 'set-state', argument, ...how }],
+        },
+        wires: () => new LossyWires(fault).wires(),
+      }),
+    ),
+  )
 }
 
 /** Every connection, cut, stalled or changed at some bytes of it. */
