@@ -65,6 +65,7 @@ export {
   VfioSystemError,
   VfioTransitionError,
 } from './errors/index.js'
+export * from './memory/index.js'
 export type { Chunk, Moved } from './migration/chunk.js'
 export type { LoadOptions, LoadSession, LoadTarget } from './migration/load-session.js'
 export { type LoadStreamOptions, loadFromFile, loadFromStream } from './migration/load-stream.js'
@@ -94,6 +95,7 @@ export { type OpenOptions, openDevice } from './open-device.js'
 export * from './ownership/index.js'
 export * from './policy/index.js'
 export * from './recorder/index.js'
+export * from './rehearsal/index.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
 export type { VfioUserOptions } from './vfio-user/options.js'
