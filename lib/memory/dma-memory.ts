@@ -78,8 +78,8 @@ export class DmaMemory implements MemoryOwner, MemoryReceiver {
     return writing.flush()
   }
 
-  finish(): Promise<void> {
-    return this.#open().finish()
+  async finish(): Promise<void> {
+    await this.#open().finish()
   }
 
   async close(): Promise<void> {
