@@ -106,7 +106,7 @@ export class Journal implements AsyncDisposable {
       )
     }
     try {
-      const lock = lockOf(handle, path)
+      const lock = await lockOf(handle, path)
       const line = encodeLine(header)
       const bytes = Buffer.concat([line, Buffer.alloc(recordRoom)])
       await handle.write(bytes, 0, bytes.length, 0)
@@ -134,7 +134,7 @@ export class Journal implements AsyncDisposable {
       },
     )
     try {
-      const lock = lockOf(handle, path)
+      const lock = await lockOf(handle, path)
       const bytes = await handle.readFile()
       const contents = decodeJournal(bytes, path)
       if (contents.torn) {
@@ -224,7 +224,7 @@ export class Journal implements AsyncDisposable {
   /** Lets go of it; its engine then counts as gone. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= (async () => {
-      this.#lock.release()
+      await this.#lock.release()
       await this.#handle.close()
     })()
     return this.#closed
@@ -239,8 +239,8 @@ function pathOf(directory: string, side: JournalSide, id: string): string {
   return join(directory, `${id}.${side}.journal`)
 }
 
-function lockOf(handle: FileHandle, path: string): FileLock {
-  const lock = FileLock.take(handle.fd)
+async function lockOf(handle: FileHandle, path: string): Promise<FileLock> {
+  const lock = await FileLock.tryLock(handle.fd)
   if (lock === undefined)
     throw new VfioError('ERR_VFIO_BUSY', `${path}: the engine of this migration is running`)
   return lock
@@ -249,9 +249,7 @@ function lockOf(handle: FileHandle, path: string): FileLock {
 async function isLive(path: string): Promise<boolean> {
   const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
   try {
-    const lock = FileLock.take(handle.fd)
-    lock?.release()
-    return lock === undefined
+    return await FileLock.isHeld(handle.fd)
   } finally {
     await handle.close()
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type RecoveryPolicy, VfioError } from '../errors/index.js'
+import { type Recovery, type RecoveryPolicy, VfioError } from '../errors/index.js'
 import type { Moved } from '../migration/chunk.js'
 import { NOTHING } from '../migration/progress.js'
 import type { PreCopySnapshot, SaveOptions, SaveSession } from '../migration/save-session.js'
@@ -27,7 +27,8 @@ export class SaveSet {
   readonly #members: readonly Member[]
   readonly #options: SaveSetOptions
   readonly #saves: (SaveSession | undefined)[]
-  readonly #starts: (Promise<unknown> | undefined)[]
+  // With what a start that failed did to undo itself.
+  readonly #starts: (Promise<Recovery | undefined> | undefined)[]
   readonly #switchover: JointSwitchover
   readonly #stop: Barrier
   readonly #run: Barrier
@@ -109,7 +110,10 @@ export class SaveSet {
     await this.#switchover.mayBegin(index)
     this.#throwIfFailed()
     const starting = this.#start(index)
-    this.#starts[index] = starting.catch(() => {})
+    this.#starts[index] = starting.then(
+      () => undefined,
+      (error: unknown) => (error instanceof VfioError ? error.recovery : undefined),
+    )
     const save = await starting
     this.#saves[index] = save
     this.#throwIfFailed()
@@ -163,7 +167,7 @@ export class SaveSet {
 
   async #rollBackOne(member: Member, index: number): Promise<MemberEnd> {
     let failed: unknown
-    await this.#starts[index]
+    const undone = await this.#starts[index]
     const save = this.#saves[index]
     try {
       await save?.close()
@@ -172,7 +176,7 @@ export class SaveSet {
     } finally {
       this.#run.leave(index)
     }
-    return endOf(member, { recovery: save?.recovery, error: failed })
+    return endOf(member, { recovery: save?.recovery ?? undone, error: failed })
   }
 
   /** The other side runs: ends all sessions, the devices in stop. What fails is in the answer. */

@@ -11,6 +11,7 @@ import type {
 import type { Children } from './children.js'
 import type { DataSink } from './data-sink.js'
 import { PumpRecords } from './pump-records.js'
+import type { RateLimit } from './rate-limit.js'
 
 /** One turn of a source: a chunk, or the news that there is none for now (`drained`) or ever (`end`). */
 export type Turn = NativeTurn
@@ -55,24 +56,24 @@ export class DataSource implements AsyncDisposable {
   }
 
   /** Writes raw bytes to `fd` until drained or the end. */
-  async pumpToFd(fd: number): Promise<Pumped> {
+  async pumpToFd(fd: number, limit?: RateLimit): Promise<Pumped> {
     const noted = this.#records.begin()
-    const pump = this.#native.pumpToFd(fd)
+    const pump = this.#native.pumpToFd(fd, limit?.native ?? null)
     return unwrap(await (noted ? this.#records.follow(pump) : pump), this.#device)
   }
 
   /** Writes one data frame per chunk until drained or the end. */
-  async pumpToFrames(writer: NativeFrameWriter, section: number): Promise<Pumped> {
+  async pumpToFrames(writer: NativeFrameWriter, section: number, limit?: RateLimit): Promise<Pumped> {
     const noted = this.#records.begin()
-    const pump = this.#native.pumpToFrames(writer, section)
+    const pump = this.#native.pumpToFrames(writer, section, limit?.native ?? null)
     return unwrap(await (noted ? this.#records.follow(pump) : pump), this.#device)
   }
 
   /** Chunk by chunk into a device of this process, until drained or the end. */
-  async pumpToSink(sink: DataSink): Promise<Pumped> {
+  async pumpToSink(sink: DataSink, limit?: RateLimit): Promise<Pumped> {
     const noted = this.#records.begin()
     sink.records.begin()
-    const pump = this.#native.pumpToSink(sink.native)
+    const pump = this.#native.pumpToSink(sink.native, limit?.native ?? null)
     return unwrap(await (noted ? this.#records.follow(pump, sink.records) : pump), this.#device)
   }
 

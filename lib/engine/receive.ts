@@ -144,6 +144,7 @@ class Receiving {
       ignoreDevices()
       signal?.removeEventListener('abort', onAbort)
       await this.#reception?.close()
+      await this.#journal?.close()
       this.#clock[Symbol.dispose]()
       this.#record[Symbol.dispose]()
     }
@@ -286,6 +287,8 @@ class Receiving {
     if (state === 'aborted') this.#failedIn ??= this.#clock.phase
     if (state === 'done' || state === 'running' || state === 'aborted') this.#clock.enter('finish')
     await engine.farewell()
+    // Whoever takes it up again leads the devices on from where they are: no session may be in the way.
+    if (state === 'loaded' || state === 'uncertain') await loads.leave()
     if (engine.failure === undefined && (state === 'done' || state === 'running'))
       return this.#report(engine, state)
     throw await this.#failure(cause ?? this.#causeOf(engine), outcomeOf(engine, state))

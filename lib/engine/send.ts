@@ -114,9 +114,12 @@ class Sending {
   #offers: OfferedDevice[] = []
   #saves: SaveSet | undefined
   #memory: OutgoingMemory | undefined
+  #journal: Journal | undefined
   #engine: SourceEngine | undefined
   #ready: { resolve: () => void; promise: Promise<void> } = promised()
   #initial: (number | undefined)[] = []
+  // Where the devices were left, with the outcome unknown.
+  #left: readonly MemberEnd[] | undefined
 
   constructor(devices: readonly MigratableDevice[], options: SendOptions) {
     this.#devices = devices
@@ -152,6 +155,7 @@ class Sending {
       ignoreLimits()
       ignoreDevices()
       signal?.removeEventListener('abort', onAbort)
+      await this.#journal?.close()
       this.#clock[Symbol.dispose]()
       this.#record[Symbol.dispose]()
     }
@@ -204,6 +208,8 @@ class Sending {
     await engine.farewell()
     await this.#closeChannels()
     if (state === 'done') return this.#report(engine)
+    // Whoever takes it up again, in this process or another, leads the devices on: no session may be in the way. They stay stopped.
+    if (state === 'committed') this.#left = await this.#saves?.complete()
     throw await this.#failure(cause ?? this.#causeOf(engine), outcomeOf(engine, state))
   }
 
@@ -237,6 +243,7 @@ class Sending {
     } catch (cause) {
       throw await this.#failure(cause, 'refused')
     }
+    this.#journal = journal
     const engine = new SourceEngine({
       journal,
       first: beginSource(),
@@ -467,7 +474,8 @@ class Sending {
   async #failure(cause: unknown, outcome: EngineOutcome): Promise<VfioEngineError> {
     const engine = this.#engine
     const phase: EnginePhase = this.#failedIn ?? this.#clock.phase ?? 'check'
-    const ends = engine?.ends ?? (await Promise.all(this.#members.map((member) => endOf(member))))
+    const ends =
+      engine?.ends ?? this.#left ?? (await Promise.all(this.#members.map((member) => endOf(member))))
     const error = new VfioEngineError({
       id: this.#id,
       side: 'source',

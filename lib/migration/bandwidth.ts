@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
-/** The shortest transfer, in milliseconds, that a rate is taken from, if there has been as much. */
-const WINDOW = 100
+/** The shortest transfer, in milliseconds, that a rate is taken from, if there has been as much: a few chunks more or less must not matter. */
+const WINDOW = 500
 /** Less than this is noise. */
 const LEAST = 1
 
@@ -43,7 +43,7 @@ export class BandwidthMeter {
   }
 
   /**
-   * Bytes per second over the last 100 ms or more of transfer; of all of it while that was shorter; `undefined` under a millisecond.
+   * Bytes per second over the last 500 ms or more of transfer; of all of it while that was shorter; `undefined` under a millisecond.
    */
   get rate(): number | undefined {
     let bytes = 0

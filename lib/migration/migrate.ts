@@ -8,7 +8,7 @@ import {
   type RestoreWiringOptions,
   restoreWiring,
 } from '../wiring/wiring.js'
-import { believed } from './estimate.js'
+import { acknowledging } from './acknowledging.js'
 import type { LoadSession } from './load-session.js'
 import type { MigratableDevice } from './migratable-device.js'
 import type { Migration } from './migration.js'
@@ -17,7 +17,6 @@ import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
 import { actualState, deadEnd, noRoute } from './refusal.js'
 import { type DeviceReport, type MigrationReport, switchoverReport } from './report.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
-import type { SwitchoverPolicy } from './switchover-policy.js'
 
 export interface MigrateOptions extends Omit<SaveOptions, 'recovery' | 'signal'>, ProgressOptions {
   /**
@@ -234,14 +233,6 @@ class MigrationRun {
       sourceRecovery: this.#saving?.recovery ?? (this.#loading === undefined ? undefined : ofCause),
       destinationRecovery: this.#loading?.recovery ?? (this.#loading === undefined ? ofCause : undefined),
     })
-  }
-}
-
-/** What was read is in the destination: the initial data is loaded as soon as none of it is left to read. */
-function acknowledging(policy: SwitchoverPolicy): SwitchoverPolicy {
-  return (snapshot) => {
-    const left = believed(snapshot.initialBytes, snapshot.bytes)
-    return policy({ ...snapshot, initialLoaded: left === undefined ? snapshot.drained : left === 0 })
   }
 }
 

@@ -29,7 +29,7 @@ export interface PreCopySnapshot {
    * devices, so it is asked when this is called, once per snapshot.
    */
   readonly stopCopySize: () => Promise<bigint | undefined>
-  /** Bytes per second while data flowed, over its last 100 ms or more; `undefined` before there was enough to measure. */
+  /** Bytes per second while data flowed, over its last 500 ms or more; `undefined` before there was enough to measure. */
   readonly bandwidth: number | undefined
   /** Milliseconds in which data flowed. */
   readonly transferMs: number

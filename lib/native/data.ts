@@ -67,6 +67,12 @@ export interface NativeRecording {
   takeRecords(): NativeRecords | null
 }
 
+/** How fast pumps may move data; several may share one. */
+export interface NativeRateLimit {
+  /** `bytesPerSecond` 0n: no limit. `burst` in bytes. Holds at once. */
+  set(bytesPerSecond: bigint, burst: bigint): void
+}
+
 /** Where a save's chunks come from. One call at a time. */
 export interface NativeSource extends NativeRecording {
   /** A view of the mapped region (v1) or of a session buffer (v2): detached by the next call, or by release(). */
@@ -76,11 +82,15 @@ export interface NativeSource extends NativeRecording {
   /** Detaches the chunk that next() lent, if any. */
   release(): void
   /** Until drained or the end; bytes as they are. `fd` is borrowed until the promise settles. */
-  pumpToFd(fd: number): Promise<Outcome<NativePumped>>
+  pumpToFd(fd: number, limit: NativeRateLimit | null): Promise<Outcome<NativePumped>>
   /** Until drained or the end, one data frame of `section` for each chunk. */
-  pumpToFrames(writer: NativeFrameWriter, section: number): Promise<Outcome<NativePumped>>
+  pumpToFrames(
+    writer: NativeFrameWriter,
+    section: number,
+    limit: NativeRateLimit | null,
+  ): Promise<Outcome<NativePumped>>
   /** Until drained or the end, chunk by chunk into a device of this process. */
-  pumpToSink(sink: NativeSink): Promise<Outcome<NativePumped>>
+  pumpToSink(sink: NativeSink, limit: NativeRateLimit | null): Promise<Outcome<NativePumped>>
   /** Totals since the source was made; may be read while a pump runs. */
   counters(): NativeCounters
   /** A pump in progress settles at the next chunk border. v1 needs it: its state must not change in the middle of a round. */

@@ -6,6 +6,7 @@
 #include "binding/arguments.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/pump_values.h"
+#include "binding/rate_limit_handle.h"
 #include "binding/sink_handle.h"
 
 namespace vfm::binding {
@@ -107,11 +108,11 @@ Napi::Value SourceHandle::pumpToFd(const Napi::CallbackInfo& info) {
     return failed(info.Env(), Failure::system(errno, "fcntl", "F_DUPFD_CLOEXEC " + std::to_string(borrowed)));
   return pump(
       info.Env(),
-      [fd = std::make_shared<UniqueFd>(std::move(fd)), cancellation = cancellation_](
-          ChunkSource& source, PumpControl& control) -> Result<Pumped> {
+      [fd = std::make_shared<UniqueFd>(std::move(fd)), cancellation = cancellation_,
+       limit = RateLimitHandle::of(info[1])](ChunkSource& source, PumpControl& control) -> Result<Pumped> {
         auto output = Output::over(fd->get());
         if (!output) return std::move(output).failure();
-        return pumpToOutput(source, *output, *cancellation, control);
+        return pumpToOutput(source, *output, *cancellation, control, {limit.get(), cancellation.get()});
       },
       [] {});
 }
@@ -136,8 +137,9 @@ Napi::Value SourceHandle::pumpToFrames(const Napi::CallbackInfo& info) {
   }
   return pump(
       info.Env(),
-      [open = writer->open(), section](ChunkSource& source, PumpControl& control) {
-        return vfm::pumpToFrames(source, *open->writer, section, control);
+      [open = writer->open(), section, cancellation = cancellation_, limit = RateLimitHandle::of(info[2])](
+          ChunkSource& source, PumpControl& control) {
+        return vfm::pumpToFrames(source, *open->writer, section, control, {limit.get(), cancellation.get()});
       },
       over);
 }
@@ -160,8 +162,9 @@ Napi::Value SourceHandle::pumpToSink(const Napi::CallbackInfo& info) {
   }
   return pump(
       info.Env(),
-      [target = sink->sink(), targetControl = sink->control()](ChunkSource& source, PumpControl& control) {
-        return vfm::pumpToSink(source, *target, control, *targetControl);
+      [target = sink->sink(), targetControl = sink->control(), cancellation = cancellation_,
+       limit = RateLimitHandle::of(info[1])](ChunkSource& source, PumpControl& control) {
+        return vfm::pumpToSink(source, *target, control, *targetControl, {limit.get(), cancellation.get()});
       },
       over);
 }

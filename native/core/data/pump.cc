@@ -5,9 +5,14 @@ namespace vfm {
 namespace {
 
 template <typename Put>
-Result<Pumped> drain(ChunkSource& source, PumpControl& control, Put&& put) {
+Result<Pumped> drain(ChunkSource& source, PumpControl& control, const Pace& pace, Put&& put) {
   Pumped total;
   for (;;) {
+    if (pace.limit != nullptr) {
+      if (Status admitted = pace.limit->admit(*pace.cancellation, control.pause); !admitted) {
+        return std::move(admitted).failure();
+      }
+    }
     if (control.pauseAsked()) {
       total.progress = Progress::kBytes;
       return total;
@@ -29,6 +34,7 @@ Result<Pumped> drain(ChunkSource& source, PumpControl& control, Put&& put) {
     }
     timer.done(turn->bytes.size);
     control.count(turn->bytes.size);
+    if (pace.limit != nullptr) pace.limit->pay(turn->bytes.size);
     total.bytes += turn->bytes.size;
     total.chunks += 1;
   }
@@ -56,18 +62,18 @@ Result<Pumped> follow(FrameCursor& frames, uint32_t section, PumpControl& contro
 }  // namespace
 
 Result<Pumped> pumpToOutput(ChunkSource& source, Output& output, const Cancellation& cancellation,
-                            PumpControl& control) {
-  return drain(source, control, [&](ConstBytes chunk) { return output.writeAll(chunk, cancellation); });
+                            PumpControl& control, const Pace& pace) {
+  return drain(source, control, pace, [&](ConstBytes chunk) { return output.writeAll(chunk, cancellation); });
 }
 
-Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section,
-                            PumpControl& control) {
-  return drain(source, control, [&](ConstBytes chunk) { return writer.writeData(section, chunk); });
+Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section, PumpControl& control,
+                            const Pace& pace) {
+  return drain(source, control, pace, [&](ConstBytes chunk) { return writer.writeData(section, chunk); });
 }
 
 Result<Pumped> pumpToSink(ChunkSource& source, ChunkSink& sink, PumpControl& control,
-                          PumpControl& sinkControl) {
-  return drain(source, control, [&](ConstBytes chunk) {
+                          PumpControl& sinkControl, const Pace& pace) {
+  return drain(source, control, pace, [&](ConstBytes chunk) {
     ChunkTimer timer(*sinkControl.flight, ChunkTimer::Device::kLast);
     timer.half();
     Status taken = sink.put(chunk);

@@ -261,19 +261,19 @@ describe('a simulated device', () => {
 })
 
 describe('the bandwidth', () => {
-  it('is that of the time in which data flowed, over the last 100 ms of it', () => {
+  it('is that of the time in which data flowed, over the last 500 ms of it', () => {
     const meter = new BandwidthMeter()
     expect(meter.rate).toBeUndefined()
     meter.resume(0, 0)
     meter.pause(1000, 1_000_000)
     expect([meter.rate, meter.transferMs]).toEqual([1_000_000, 1000])
-    // A pause of an hour, then 60 ms and 60 ms at half the speed.
+    // A pause of an hour, then twice 300 ms at half the speed.
     meter.resume(3_600_000, 1_000_000)
-    meter.pause(3_600_060, 1_030_000)
-    expect(meter.rate).toBeCloseTo((1_030_000 / 1060) * 1000)
-    meter.resume(3_700_000, 1_030_000)
-    meter.pause(3_700_060, 1_060_000)
-    expect([meter.rate, meter.transferMs]).toEqual([500_000, 1120])
+    meter.pause(3_600_300, 1_150_000)
+    expect(meter.rate).toBeCloseTo((1_150_000 / 1300) * 1000)
+    meter.resume(3_700_000, 1_150_000)
+    meter.pause(3_700_300, 1_300_000)
+    expect([meter.rate, meter.transferMs]).toEqual([500_000, 1600])
   })
 
   it('is known of a transfer under way, and not of less than a millisecond', () => {
@@ -284,7 +284,7 @@ describe('the bandwidth', () => {
     meter.resume(0.7, 5000)
     meter.mark(10, 10_000)
     expect(meter.rate).toBe(1_000_000)
-    meter.mark(210, 10_000)
+    meter.mark(510, 10_000)
     expect(meter.rate).toBe(0)
   })
 })
