@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Member } from '../coordinator/member.js'
 import type { SaveSet } from '../coordinator/save-set.js'
+import type { RateLimit } from '../device/rate-limit.js'
 import { DirtyRounds } from '../memory/dirty-rounds.js'
 import { checkRanges } from '../memory/memory-layout.js'
 import type { MemoryOwner } from '../memory/memory-owner.js'
@@ -96,20 +97,25 @@ export class OutgoingMemory {
   /**
    * Saves the devices and sends their memory beside them: round after round while they run, what is left when all of them have stopped. The
    * tracking ends after the last report, before the devices leave stop-copy (pds stops its log there).
-   * @param waits no device is in pre-copy meanwhile: the memory says when the set is to stop
+   * @param options.waits no device is in pre-copy meanwhile: the memory says when the set is to stop
    */
   async send(
     channel: BulkChannel,
     saves: SaveSet,
     write: (save: SaveSession, index: number) => Promise<void>,
-    { waits, signal }: { readonly waits: boolean; readonly signal: AbortSignal },
+    options: {
+      readonly waits: boolean
+      readonly signal: AbortSignal
+      readonly rateLimit?: RateLimit | undefined
+    },
   ): Promise<void> {
+    const { waits, signal, rateLimit } = options
     const began = performance.now()
     const stopped = new AbortController()
     let rounds: Promise<void> = Promise.resolve()
     await this.#trackers.start()
     try {
-      await this.#owner.begin({ fd: channel.fd, devices: await this.#devices(), signal })
+      await this.#owner.begin({ fd: channel.fd, devices: await this.#devices(), signal, rateLimit })
       const settled = new Promise<void>((resolve) => {
         rounds = this.#repeat(resolve, AbortSignal.any([stopped.signal, signal]))
       })

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Simulated devices with memory that they write by DMA, on both sides of a migration.
-import { DmaBuffer, dmaMemory, type MigratableDevice, openDevice } from '../../../lib/index.js'
+import {
+  DmaBuffer,
+  type DmaMemory,
+  dmaMemory,
+  type MemoryOwner,
+  type MigratableDevice,
+  type OpenOptions,
+  openDevice,
+  type SendOptions,
+} from '../../../lib/index.js'
 import { expectedMemory } from '../../support/generator.js'
 import { TestDevice } from '../../support/test-device.js'
 
@@ -27,8 +36,12 @@ export class DmaBench implements AsyncDisposable {
   }
 
   /** @param sizes of the buffers, or buffers that others made */
-  static async of(spec: string, sizes: readonly (number | DmaBuffer)[]): Promise<DmaBench> {
-    const device = await openDevice(spec)
+  static async of(
+    spec: string,
+    sizes: readonly (number | DmaBuffer)[],
+    options: OpenOptions = {},
+  ): Promise<DmaBench> {
+    const device = await openDevice(spec, options)
     const test = await TestDevice.of(device)
     await test.setBusMaster(true)
     const buffers = await Promise.all(
@@ -36,11 +49,12 @@ export class DmaBench implements AsyncDisposable {
     )
     const bench = new DmaBench(device, test, buffers)
     const space = await device.addressSpace()
-    for (const { iova, buffer } of bench.parts) await space.map(buffer, { iova })
+    if (space.mappings.length === 0)
+      for (const { iova, buffer } of bench.parts) await space.map(buffer, { iova })
     return bench
   }
 
-  get memory(): ReturnType<typeof dmaMemory> {
+  get memory(): DmaMemory {
     return dmaMemory(this.parts)
   }
 
@@ -82,4 +96,44 @@ export function firstDifference(one: DmaBench, other: DmaBench): string | undefi
     return `buffer ${index}, byte ${left.findIndex((byte, at) => byte !== right[at])}`
   }
   return undefined
+}
+
+/** An owner of which something else is done too: `then` after each round that it has sent. */
+export function following(inner: MemoryOwner, then: (round: number) => Promise<void>): MemoryOwner {
+  return {
+    ranges: inner.ranges,
+    begin: (output) => inner.begin(output),
+    send: async (round) => {
+      const sent = await inner.send(round)
+      if (!round.final) await then(round.round)
+      return sent
+    },
+    finish: () => inner.finish(),
+    close: () => inner.close(),
+  }
+}
+
+/** Options of a sending in which `write` is called when the devices are about to be stopped, behind the last report of a round while they run. */
+export function lastMoment(
+  inner: MemoryOwner,
+  write: () => Promise<void>,
+): Pick<SendOptions, 'memory' | 'memoryLimits' | 'policy' | 'preCopy'> {
+  let wrote: () => void = () => {}
+  const written = new Promise<void>((resolve) => {
+    wrote = resolve
+  })
+  return {
+    preCopy: true,
+    // Settled in the second round, which takes until the write was done; the third would come long after the stop.
+    memoryLimits: { downtime: 1e9, pause: 1000 },
+    memory: following(inner, async (round) => {
+      if (round === 2) await written
+    }),
+    policy: async ({ memory }) => {
+      if (memory?.settled === undefined) return 'continue'
+      await write()
+      wrote()
+      return 'switch'
+    },
+  }
 }
