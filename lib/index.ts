@@ -38,11 +38,17 @@ export { Ioeventfd } from './device/ioeventfd.js'
 export type { IovaRange } from './device/iova.js'
 export type { DeviceNeed, DevicePath } from './device/kernel/path.js'
 export { DeviceNotices, type Notice, type NoticeKind, type NoticeOptions } from './device/notices.js'
+export { RateLimit, type RateLimitOptions } from './device/rate-limit.js'
 export { Region, type RegionInfo } from './device/region.js'
 export { RegionMapping } from './device/region-mapping.js'
+export type * from './diagnostics/events.js'
+export * from './engine/index.js'
 export {
   type AddonAttempt,
   AddonNotFoundError,
+  type EngineFailure,
+  type EngineOutcome,
+  type EnginePhase,
   type ErrorCode,
   errnoMessage,
   errnoName,
@@ -52,6 +58,7 @@ export {
   type RecoveryPolicy,
   UnsupportedPlatformError,
   VfioAbortError,
+  VfioEngineError,
   VfioError,
   VfioHostChangeError,
   VfioMigrationError,
@@ -59,7 +66,7 @@ export {
   VfioTransitionError,
 } from './errors/index.js'
 export type { Chunk, Moved } from './migration/chunk.js'
-export type { LoadOptions, LoadSession } from './migration/load-session.js'
+export type { LoadOptions, LoadSession, LoadTarget } from './migration/load-session.js'
 export { type LoadStreamOptions, loadFromFile, loadFromStream } from './migration/load-stream.js'
 export { MigratableDevice } from './migration/migratable-device.js'
 export { type MigrateOptions, migrate } from './migration/migrate.js'
@@ -71,13 +78,23 @@ export type {
   MigrationReport,
   PhaseReport,
   StreamReport,
+  SwitchoverReport,
   TransferReport,
 } from './migration/report.js'
-export type { PreCopySnapshot, SaveOptions, SaveSession, SwitchoverPolicy } from './migration/save-session.js'
+export type { SaveOptions, SaveSession } from './migration/save-session.js'
 export { type SaveStreamOptions, saveToFile, saveToStream } from './migration/save-stream.js'
 export { type KnownState, type MigrationState, stateNames, type TargetState } from './migration/state.js'
+export type {
+  PreCopySnapshot,
+  SwitchoverAnswer,
+  SwitchoverDecision,
+  SwitchoverPolicy,
+} from './migration/switchover-policy.js'
 export { type OpenOptions, openDevice } from './open-device.js'
 export * from './ownership/index.js'
+export * from './policy/index.js'
+export * from './recorder/index.js'
+export * from './rehearsal/index.js'
 export * from './stream/index.js'
 export type { ClientEvent, DeviceLeft, PeerIdentity } from './vfio-user/client-event.js'
 export type { VfioUserOptions } from './vfio-user/options.js'

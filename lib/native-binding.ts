@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the addon offers: types only. Every property is always set (null for "absent"), 64-bit values are bigint, and a promise resolves
 // with the value or with a NativeFailure, never rejects: the error is made in TypeScript, where the caller's stack is.
+import type { NativeRateLimit } from './native/data.js'
 import type { NativeDevice, NativeEventFd, NativeIdentity } from './native/device.js'
 import type { NativeAddressSpace, NativeDirtyBitmap, NativeDmaBuffer } from './native/dma.js'
 import type { Outcome } from './native/failure.js'
@@ -11,7 +12,12 @@ import type {
   NativeIoas,
   NativeIommufd,
 } from './native/kernel.js'
-import type { NativeDescriptor, NativeMessageListener, NativeMessageSocket } from './native/ownership.js'
+import type {
+  NativeDescriptor,
+  NativeFileLock,
+  NativeMessageListener,
+  NativeMessageSocket,
+} from './native/ownership.js'
 import type { NativeSimulatedDevice, NativeSimulatedOptions } from './native/simulated.js'
 import type {
   NativeFrameReader,
@@ -19,6 +25,7 @@ import type {
   NativeFrameWriter,
   NativeFrameWriterOptions,
 } from './native/stream.js'
+import type { NativeCancellation, NativeStreamListener, NativeStreamSocket } from './native/transport.js'
 import type { NativeVfioUserOptions } from './native/vfio-user.js'
 
 export * from './native/data.js'
@@ -29,6 +36,7 @@ export * from './native/kernel.js'
 export * from './native/ownership.js'
 export * from './native/simulated.js'
 export * from './native/stream.js'
+export * from './native/transport.js'
 export * from './native/vfio-user.js'
 
 export interface NativeBinding {
@@ -68,6 +76,23 @@ export interface NativeBinding {
   /** Over a duplicate of `fd`. */
   socketOver(fd: number): Promise<Outcome<NativeMessageSocket>>
   listenAt(path: string): Promise<Outcome<NativeMessageListener>>
+  /** Takes an open file description lock; null when another description has it. */
+  lockDescriptor(fd: number): Promise<Outcome<NativeFileLock | null>>
+  /** Whether another description has it. */
+  isDescriptorLocked(fd: number): Promise<Outcome<boolean>>
+  /** `bytesPerSecond` 0n: no limit. */
+  createRateLimit(bytesPerSecond: bigint, burst: bigint): NativeRateLimit
+  createCancellation(): Outcome<NativeCancellation>
+  /** `port` -1: `host` is the path of a UNIX socket; else an IP address in figures. */
+  connectStream(
+    host: string,
+    port: number,
+    timeout: number,
+    cancellation: NativeCancellation | null,
+  ): Promise<Outcome<NativeStreamSocket>>
+  listenStream(host: string, port: number): Promise<Outcome<NativeStreamListener>>
+  /** Both ends of a new UNIX socket. */
+  streamPair(): Outcome<readonly [NativeStreamSocket, NativeStreamSocket]>
   frameWriter(fd: number, options: NativeFrameWriterOptions): Outcome<NativeFrameWriter>
   frameReader(fd: number, options: NativeFrameReaderOptions): Outcome<NativeFrameReader>
 }

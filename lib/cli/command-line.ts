@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { type Command, CommanderError } from 'commander'
+import { packageVersion } from '../package-version.js'
 import { exitCodes } from './exit-codes.js'
 import { toJsonLine } from './failure.js'
 import { program } from './program.js'
 import { UsageError } from './usage-error.js'
-import { packageVersion } from './version.js'
 
 /** Parses the words of the command line and runs what they ask for. Sets the exit code; never throws for wrong usage. */
 export async function runProgram(words: readonly string[]): Promise<void> {

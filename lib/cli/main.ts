@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
-import { packageVersion } from './version.js'
+import { packageVersion } from '../package-version.js'
 
 const words = process.argv.slice(2)
 

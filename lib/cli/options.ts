@@ -32,6 +32,16 @@ export function common(command: Command, examples: readonly string[]): Command {
     .addHelpText('after', exitCodeHelp)
 }
 
+/** `--report` and `--trace`: the run as it was, also when it fails. */
+export function reportOptions(command: Command): Command {
+  return command
+    .option(
+      '--report <file>',
+      'write what happened, with times, rates and the parts of the downtime, as JSON; also when it fails',
+    )
+    .option('--trace <file>', 'write the same for chrome://tracing or Perfetto')
+}
+
 export function preCopyOptions(command: Command): Command {
   return command
     .option('--pre-copy', 'copy while the source still runs, where it can (default)', true)
@@ -114,7 +124,7 @@ export function hostChangeOptions(flags: HostChangeFlags, signal: AbortSignal): 
   return { dryRun: flags.dryRun ?? false, force: flags.force ?? false, signal }
 }
 
-function parsed<T>(value: T | undefined, expected: string): T {
+export function parsed<T>(value: T | undefined, expected: string): T {
   if (value === undefined) throw new InvalidArgumentError(`${expected}.`)
   return value
 }

@@ -9,7 +9,10 @@ import { listCommand } from './commands/list.js'
 import { loadCommand } from './commands/load.js'
 import { mdevCommand } from './commands/mdev.js'
 import { migrateCommand } from './commands/migrate.js'
+import { receiveCommand } from './commands/receive.js'
+import { recoverCommand } from './commands/recover.js'
 import { saveCommand } from './commands/save.js'
+import { sendCommand } from './commands/send.js'
 import { serveCommand } from './commands/serve.js'
 import { verifyCommand } from './commands/verify.js'
 import { vfsCommand } from './commands/vfs.js'
@@ -46,6 +49,9 @@ Examples:
     vfsCommand(),
     mdevCommand(),
     migrateCommand(),
+    sendCommand(),
+    receiveCommand(),
+    recoverCommand(),
     saveCommand(),
     loadCommand(),
     verifyCommand(),

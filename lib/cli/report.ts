@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the commands report of devices and what moved between them: for people, and as data.
 
-import type { PhaseReport, StreamReport } from '../migration/report.js'
+import type { PhaseReport, StreamReport, SwitchoverReport } from '../migration/report.js'
 import { formatBytes, formatMs, formatRate } from '../quantity.js'
+import type { DowntimeReport } from '../recorder/downtime.js'
 import type { ImageSummary } from '../stream/index.js'
 import type { CommandReport } from './command-run.js'
 import type { Ending } from './ending.js'
@@ -22,6 +23,8 @@ export interface MigrationFacts {
   readonly bytes: number
   readonly totalMs: number
   readonly downtimeMs: number
+  readonly switchover?: SwitchoverReport
+  readonly downtime: DowntimeReport
   readonly phases: readonly PhaseReport[]
 }
 
@@ -39,7 +42,8 @@ export function migrationReport(
       ...digestRows(source.digest, destination.digest),
       ['protocol', moved.protocol],
       ['moved', movedText(moved.bytes, moved.totalMs)],
-      ['downtime', formatMs(moved.downtimeMs)],
+      ['switched', switchoverText(moved.switchover)],
+      ['downtime', downtimeText(moved.downtime)],
     ]),
     '',
     phaseTable(moved.phases),
@@ -59,6 +63,8 @@ export function migrationJson(
     bytes: moved.bytes,
     totalMs: rounded(moved.totalMs),
     downtimeMs: rounded(moved.downtimeMs),
+    ...(moved.switchover === undefined ? {} : { switchover: moved.switchover }),
+    downtime: moved.downtime.parts.map(({ name, ms }) => ({ name, ms: rounded(ms) })),
     source,
     destination,
     phases: phasesJson(moved.phases),
@@ -77,6 +83,7 @@ export function saveReport(
       bytes: saved.bytes,
       totalMs: rounded(saved.totalMs),
       stoppedMs: rounded(stoppedMs(saved)),
+      ...(saved.switchover === undefined ? {} : { switchover: saved.switchover }),
       source,
       file: { ...file, bytes: saved.streamBytes, frames: saved.frames },
       phases: phasesJson(saved.phases),
@@ -90,6 +97,7 @@ export function saveReport(
         ['integrity', integrityText(file.strong, file.keyed)],
         ['protocol', saved.protocol],
         ['moved', movedText(saved.bytes, saved.totalMs)],
+        ['switched', switchoverText(saved.switchover)],
         ['stopped for', formatMs(stoppedMs(saved))],
       ]),
       '',
@@ -145,6 +153,13 @@ export function movedText(bytes: number, milliseconds: number): string {
   return `${formatBytes(bytes)} in ${formatMs(milliseconds)} (${formatRate(bytes, milliseconds)})`
 }
 
+function switchoverText(switchover: SwitchoverReport | undefined): string | undefined {
+  if (switchover === undefined) return undefined
+  const { rounds, reason } = switchover
+  const when = rounds === 1 ? 'after 1 round' : `after ${rounds} rounds`
+  return reason === undefined ? when : `${when}: ${reason}`
+}
+
 function digestRows(
   source: string | undefined,
   destination: string | undefined,
@@ -177,6 +192,11 @@ function phaseTable(phases: readonly PhaseReport[]): string {
       bytes === 0 ? '-' : formatRate(bytes, ms),
     ]),
   )
+}
+
+function downtimeText({ totalMs, parts }: DowntimeReport): string {
+  const told = parts.map(({ name, ms }) => `${name} ${formatMs(ms)}`).join(', ')
+  return told === '' ? formatMs(totalMs) : `${formatMs(totalMs)} (${told})`
 }
 
 function phasesJson(phases: readonly PhaseReport[]): PhaseReport[] {

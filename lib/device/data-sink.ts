@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
+import type { DeviceTrace } from '../diagnostics/device-trace.js'
 import { unwrap } from '../errors/index.js'
 import type { NativeCounters, NativeFrameReader, NativeSink } from '../native-binding.js'
 import type { Children } from './children.js'
 import type { Pumped } from './data-source.js'
+import { PumpRecords } from './pump-records.js'
 
 /** Where the chunks of a load go: v1 rounds or v2 writes. One call at a time. */
 export class DataSink implements AsyncDisposable {
@@ -10,27 +12,37 @@ export class DataSink implements AsyncDisposable {
   readonly #siblings: Children
   /** @internal */
   readonly native: NativeSink
-
   /** @internal */
-  constructor(device: string, native: NativeSink, siblings: Children) {
-    this.#device = device
+  readonly records: PumpRecords
+
+  /** @internal @param region v1: the index of the migration region */
+  constructor(trace: DeviceTrace, native: NativeSink, siblings: Children, region?: number) {
+    this.#device = trace.device
     this.#siblings = siblings
     this.native = native
+    this.records = new PumpRecords(trace, native, 'in', region)
   }
 
   /** One chunk; `data` must not change before the promise settles. */
   async write(data: Uint8Array): Promise<void> {
-    unwrap(await this.native.write(data), this.#device)
+    const noted = this.records.begin()
+    const outcome = await this.native.write(data)
+    if (noted) this.records.tell()
+    unwrap(outcome, this.#device)
   }
 
   /** Raw bytes from `fd` to its end; v2 only. */
   async pumpFromFd(fd: number): Promise<Pumped> {
-    return unwrap(await this.native.pumpFromFd(fd), this.#device)
+    const noted = this.records.begin()
+    const pump = this.native.pumpFromFd(fd)
+    return unwrap(await (noted ? this.records.follow(pump) : pump), this.#device)
   }
 
   /** The data frames of `section` that follow. */
   async pumpFromFrames(reader: NativeFrameReader, section: number): Promise<Pumped> {
-    return unwrap(await this.native.pumpFromFrames(reader, section), this.#device)
+    const noted = this.records.begin()
+    const pump = this.native.pumpFromFrames(reader, section)
+    return unwrap(await (noted ? this.records.follow(pump) : pump), this.#device)
   }
 
   /** Totals so far; also while a pump runs. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { DeviceTrace } from '../diagnostics/device-trace.js'
 import { unwrap } from '../errors/index.js'
 import type {
   NativeCounters,
@@ -9,6 +10,8 @@ import type {
 } from '../native-binding.js'
 import type { Children } from './children.js'
 import type { DataSink } from './data-sink.js'
+import { PumpRecords } from './pump-records.js'
+import type { RateLimit } from './rate-limit.js'
 
 /** One turn of a source: a chunk, or the news that there is none for now (`drained`) or ever (`end`). */
 export type Turn = NativeTurn
@@ -21,22 +24,30 @@ export class DataSource implements AsyncDisposable {
   readonly #device: string
   readonly #siblings: Children
   readonly #native: NativeSource
+  readonly #records: PumpRecords
 
-  /** @internal */
-  constructor(device: string, native: NativeSource, siblings: Children) {
-    this.#device = device
+  /** @internal @param region v1: the index of the migration region */
+  constructor(trace: DeviceTrace, native: NativeSource, siblings: Children, region?: number) {
+    this.#device = trace.device
     this.#siblings = siblings
     this.#native = native
+    this.#records = new PumpRecords(trace, native, 'out', region)
   }
 
   /** The next chunk, borrowed: its buffer is detached by the next call, by {@link release} and by {@link close}. */
   async next(): Promise<Turn> {
-    return unwrap(await this.#native.next(), this.#device)
+    const noted = this.#records.begin()
+    const turn = await this.#native.next()
+    if (noted) this.#records.tell()
+    return unwrap(turn, this.#device)
   }
 
   /** The next chunk in memory that is the caller's. */
   async nextOwned(): Promise<Turn> {
-    return unwrap(await this.#native.nextOwned(), this.#device)
+    const noted = this.#records.begin()
+    const turn = await this.#native.nextOwned()
+    if (noted) this.#records.tell()
+    return unwrap(turn, this.#device)
   }
 
   /** Detaches the chunk that {@link next} lent. */
@@ -45,18 +56,25 @@ export class DataSource implements AsyncDisposable {
   }
 
   /** Writes raw bytes to `fd` until drained or the end. */
-  async pumpToFd(fd: number): Promise<Pumped> {
-    return unwrap(await this.#native.pumpToFd(fd), this.#device)
+  async pumpToFd(fd: number, limit?: RateLimit): Promise<Pumped> {
+    const noted = this.#records.begin()
+    const pump = this.#native.pumpToFd(fd, limit?.native ?? null)
+    return unwrap(await (noted ? this.#records.follow(pump) : pump), this.#device)
   }
 
   /** Writes one data frame per chunk until drained or the end. */
-  async pumpToFrames(writer: NativeFrameWriter, section: number): Promise<Pumped> {
-    return unwrap(await this.#native.pumpToFrames(writer, section), this.#device)
+  async pumpToFrames(writer: NativeFrameWriter, section: number, limit?: RateLimit): Promise<Pumped> {
+    const noted = this.#records.begin()
+    const pump = this.#native.pumpToFrames(writer, section, limit?.native ?? null)
+    return unwrap(await (noted ? this.#records.follow(pump) : pump), this.#device)
   }
 
   /** Chunk by chunk into a device of this process, until drained or the end. */
-  async pumpToSink(sink: DataSink): Promise<Pumped> {
-    return unwrap(await this.#native.pumpToSink(sink.native), this.#device)
+  async pumpToSink(sink: DataSink, limit?: RateLimit): Promise<Pumped> {
+    const noted = this.#records.begin()
+    sink.records.begin()
+    const pump = this.#native.pumpToSink(sink.native, limit?.native ?? null)
+    return unwrap(await (noted ? this.#records.follow(pump, sink.records) : pump), this.#device)
   }
 
   /** Totals so far; also while a pump runs. */

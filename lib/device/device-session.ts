@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { beginning, channels } from '../diagnostics/channels.js'
+import type { DeviceTrace } from '../diagnostics/device-trace.js'
 import { unwrap } from '../errors/index.js'
 import type { NativePrecopyInfo, NativeSession } from '../native-binding.js'
 import type { Children } from './children.js'
@@ -10,13 +12,13 @@ export type PrecopyInfo = NativePrecopyInfo
 
 /** A v2 data session: what entering the saving group or `resuming` yields. Owns whatever carries the bytes. */
 export class DeviceSession implements AsyncDisposable {
-  readonly #device: string
+  readonly #trace: DeviceTrace
   readonly #siblings: Children
   readonly #native: NativeSession
 
   /** @internal Sessions come from `device.setMigrationState()`. */
-  constructor(device: string, native: NativeSession, siblings: Children) {
-    this.#device = device
+  constructor(trace: DeviceTrace, native: NativeSession, siblings: Children) {
+    this.#trace = trace
     this.#siblings = siblings
     this.#native = native
   }
@@ -32,17 +34,20 @@ export class DeviceSession implements AsyncDisposable {
    * incremental save.
    */
   async precopyInfo(): Promise<PrecopyInfo> {
-    return unwrap(await this.#native.precopyInfo(), this.#device)
+    const began = beginning(channels.feature)
+    const info = await this.#native.precopyInfo()
+    if (began !== undefined) this.#trace.feature(began, info, 'precopy-info', 'get')
+    return unwrap(info, this.#trace.device)
   }
 
   /** The bytes of a save session. `bufferSize` in bytes. Once per session. */
   source(bufferSize: number): DataSource {
-    return this.#siblings.add(new DataSource(this.#device, this.#native.source(bufferSize), this.#siblings))
+    return this.#siblings.add(new DataSource(this.#trace, this.#native.source(bufferSize), this.#siblings))
   }
 
   /** Takes the bytes of a load session. `bufferSize` in bytes. Once per session. */
   sink(bufferSize: number): DataSink {
-    return this.#siblings.add(new DataSink(this.#device, this.#native.sink(bufferSize), this.#siblings))
+    return this.#siblings.add(new DataSink(this.#trace, this.#native.sink(bufferSize), this.#siblings))
   }
 
   /** Closes what carries the bytes; the state of the device stays. Idempotent. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { unwrap, unwrapAdoption, VfioError } from '../errors/index.js'
+import { beginning, channels } from '../diagnostics/channels.js'
+import { DeviceTrace } from '../diagnostics/device-trace.js'
+import { unwrap, VfioError } from '../errors/index.js'
 import type {
-  NativeCompanion,
   NativeDevice,
   NativeIrqInfo,
   NativeServeOptions,
@@ -14,13 +15,16 @@ import { AddressSpace } from './address-space.js'
 import { type Child, Children } from './children.js'
 import { DataSink } from './data-sink.js'
 import { DataSource } from './data-source.js'
-import { DeviceSession } from './device-session.js'
+import type { Companion, DeviceIdentity, DeviceInfo } from './device-identity.js'
+import { DeviceRegions } from './device-regions.js'
+import type { DeviceSession } from './device-session.js'
 import { DmaLog } from './dma-log.js'
 import {
   type DeviceFeature,
   enterLowPower,
   exitLowPower,
   type FeatureSupport,
+  featureCallName,
   probeFeature,
   probeFeatures,
   setBusMaster,
@@ -29,50 +33,12 @@ import {
 import { type HotResetInfo, type HotResetOptions, hotResetInfoFrom } from './hot-reset.js'
 import { type InterruptKind, indexOf, isExclusive, nameOfIndex, noSuchInterrupt } from './interrupt-index.js'
 import { Interrupts } from './interrupts.js'
+import { MigrationFeature } from './migration-feature.js'
 import { DeviceNotices } from './notices.js'
-import { Region, type RegionInfo, type RegionOwner } from './region.js'
+import type { Region, RegionInfo } from './region.js'
 import { RegionMapping } from './region-mapping.js'
 
-/** `struct vfio_device_info`. */
-export interface DeviceInfo {
-  /** `VFIO_DEVICE_FLAGS_*`. */
-  readonly flags: number
-  /** How many region indexes exist; some may be empty. */
-  readonly regions: number
-  /** How many interrupt indexes exist. */
-  readonly irqs: number
-  /** `VFIO_DEVICE_FLAGS_RESET`: whether {@link Device.reset} can work. */
-  readonly resettable: boolean
-}
-
-/** What is known of a device besides what the device itself says. */
-export interface DeviceIdentity {
-  /** As it was asked for: a PCI address, an mdev UUID, `fd:N`, `sim:…`. */
-  readonly spec: string
-  /** The kernel driver bound to it, `simulated`, or `undefined` where nobody can say. */
-  readonly driver: string | undefined
-  /** The driver that a simulated device behaves like. */
-  readonly personality?: string | undefined
-  /** How it was reached, for a device of the kernel's. */
-  readonly path?: 'group' | 'cdev'
-  /** The iommufd's name for a device that was opened by its node. */
-  readonly iommufdId?: number
-  /** The address space that it was opened in; absent for one of its own. */
-  readonly addressSpace?: AddressSpace | undefined
-  /** What has to stay open as long as the device: its group, and through that the container. Closed after it. */
-  readonly holds: readonly AsyncDisposable[]
-  /** Among them, descriptors that a new holder of the device would need too. */
-  readonly companions?: readonly Companion[]
-}
-
-/**
- * A descriptor besides the device's own. The kernel keeps group, container and iommufd alive as long as the device is open, and what is
- * mapped stays mapped; but without the descriptor nobody can map or unmap, nor open another device of the group.
- */
-export type Companion = NativeCompanion
-
 const DEVICE_FLAGS_RESET = 1 << 0
-const DEVICE_FLAGS_PCI = 1 << 1
 const PCI_CONFIG_REGION = 7
 const PCI_STATUS = 0x06
 
@@ -92,16 +58,33 @@ export class Device implements AsyncDisposable {
   #space: Promise<AddressSpace> | undefined
   /** The device's own log of the pages it writes. */
   readonly dmaLog: DmaLog
-  #regionOwner: Promise<RegionOwner> | undefined
+  readonly #regions: DeviceRegions
+  readonly #migration: MigrationFeature
   /** @internal What may be touched, as far as it is known: whoever changes or learns the device's state tells it. */
   readonly gate: AccessGate
+  /** @internal Who tells what is done to the device. */
+  readonly trace: DeviceTrace
 
   /** @internal Devices come from `openDevice`. */
   constructor(native: NativeDevice, identity: DeviceIdentity) {
     this.#native = native
     this.#identity = identity
     this.gate = new AccessGate(identity.spec)
-    this.dmaLog = new DmaLog(identity.spec, () => this.#open())
+    this.trace = new DeviceTrace(identity.spec)
+    const own = {
+      spec: identity.spec,
+      children: this.#children,
+      gate: this.gate,
+      trace: this.trace,
+      native: () => this.#open(),
+    }
+    this.dmaLog = new DmaLog(this.trace, own.native)
+    this.#migration = new MigrationFeature(own)
+    this.#regions = new DeviceRegions({
+      ...own,
+      info: () => this.info(),
+      regionInfo: (index) => this.regionInfo(index),
+    })
     if (identity.addressSpace) {
       identity.addressSpace.join(this)
       this.#space = Promise.resolve(identity.addressSpace)
@@ -175,72 +158,22 @@ export class Device implements AsyncDisposable {
     return unwrap(await this.#open().regionInfo(index), this.spec)
   }
 
-  // What regions need to know of their device does not change, and is asked for once.
-  #owner(): Promise<RegionOwner> {
-    this.#regionOwner ??= this.info().then(
-      ({ flags }) => ({
-        spec: this.spec,
-        pci: (flags & DEVICE_FLAGS_PCI) !== 0,
-        children: this.#children,
-        gate: this.gate,
-        native: () => this.#open(),
-      }),
-      (error: unknown) => {
-        this.#regionOwner = undefined
-        throw error
-      },
-    )
-    return this.#regionOwner
-  }
-
-  // The kernel counts indexes that a device has nothing at, and answers for them with a size of 0, or as vfio-pci does for the VGA region of
-  // what is no display (drivers/vfio/pci/vfio_pci_core.c), with EINVAL.
-  async #presentRegion(index: number): Promise<RegionInfo | undefined> {
-    try {
-      const info = await this.regionInfo(index)
-      return info.size === 0n ? undefined : info
-    } catch (error) {
-      if (error instanceof VfioError && error.code === 'EINVAL') return undefined
-      throw error
-    }
-  }
-
   /** A region by its index (`VFIO_PCI_BAR0_REGION_INDEX` is 0). @throws {VfioError} `ERR_VFIO_NO_SUCH_REGION` where there is none */
-  async region(index: number): Promise<Region> {
-    const info = await this.#presentRegion(index)
-    if (info === undefined) {
-      throw new VfioError('ERR_VFIO_NO_SUCH_REGION', `${this.spec} has no region ${index}`, {
-        device: this.spec,
-      })
-    }
-    return new Region(await this.#owner(), info)
+  region(index: number): Promise<Region> {
+    return this.#regions.region(index)
   }
 
   /** Every region that is not empty, in index order. */
-  async regions(): Promise<Region[]> {
-    const { regions } = await this.info()
-    const found: Region[] = []
-    for (let index = 0; index < regions; index++) {
-      const info = await this.#presentRegion(index)
-      if (info !== undefined) found.push(new Region(await this.#owner(), info))
-    }
-    return found
+  regions(): Promise<Region[]> {
+    return this.#regions.all()
   }
 
   /**
    * A region of the driver's own by its type capability: `VFIO_REGION_TYPE_*` and `VFIO_REGION_SUBTYPE_*`; for a vendor's type
    * `VFIO_REGION_TYPE_PCI_VENDOR_TYPE` with the PCI vendor's number. `undefined` where the device has none. See also `region.kind`.
    */
-  async regionByType(type: number, subtype: number): Promise<Region | undefined> {
-    const { regions } = await this.info()
-    for (let index = 0; index < regions; index++) {
-      const info = await this.#presentRegion(index)
-      // VENDOR_TYPE is the sign bit: whoever writes 1 << 31 | id has a negative number.
-      if (info?.type?.type === type >>> 0 && info.type.subtype === subtype) {
-        return new Region(await this.#owner(), info)
-      }
-    }
-    return undefined
+  regionByType(type: number, subtype: number): Promise<Region | undefined> {
+    return this.#regions.byType(type, subtype)
   }
 
   /** How many mappings of its regions are open through this handle. */
@@ -280,6 +213,7 @@ export class Device implements AsyncDisposable {
     const interrupts = new Interrupts(
       {
         spec: this.spec,
+        trace: this.trace,
         native: () => this.#open(),
         rival: (own) => {
           if (!exclusive) return undefined
@@ -332,7 +266,10 @@ export class Device implements AsyncDisposable {
    * Never waits behind a state change in progress.
    */
   async reset(): Promise<void> {
-    unwrap(await this.#open().reset(), this.spec)
+    const began = beginning(channels.reset)
+    const outcome = await this.#open().reset()
+    if (began !== undefined) this.trace.reset(began, outcome, 'function')
+    unwrap(outcome, this.spec)
     this.gate.wasReset()
   }
 
@@ -353,21 +290,21 @@ export class Device implements AsyncDisposable {
    */
   async hotReset(options: HotResetOptions = {}): Promise<void> {
     const groups = (options.groups ?? []).map(({ descriptor }) => descriptor)
-    unwrap(await this.#open().hotReset(groups), this.spec)
+    const began = beginning(channels.reset)
+    const outcome = await this.#open().hotReset(groups)
+    if (began !== undefined) this.trace.reset(began, outcome, 'hot')
+    unwrap(outcome, this.spec)
     this.gate.wasReset()
   }
 
   /** v2: the flags of `VFIO_DEVICE_FEATURE_MIGRATION`. ENOTTY: the driver has no migration. */
-  async migrationFlags(): Promise<bigint> {
-    return unwrap(await this.#open().migrationFlags(), this.spec)
+  migrationFlags(): Promise<bigint> {
+    return this.#migration.flags()
   }
 
   /** v2: the number the device gives for its state (`VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE` GET). */
-  async migrationState(): Promise<number> {
-    const { epoch } = this.gate
-    const state = unwrap(await this.#open().migrationState(), this.spec)
-    this.gate.note(state, epoch)
-    return state
+  migrationState(): Promise<number> {
+    return this.#migration.state()
   }
 
   /**
@@ -375,14 +312,8 @@ export class Device implements AsyncDisposable {
    * {@link migrationState} tells where the device is.
    * @returns the session that a data descriptor came for, or `undefined`
    */
-  async setMigrationState(state: number): Promise<DeviceSession | undefined> {
-    const { epoch } = this.gate
-    this.gate.approach(state)
-    const session = unwrap(await this.#open().setMigrationState(state), this.spec)
-    this.gate.note(state, epoch)
-    return session === null
-      ? undefined
-      : this.#children.add(new DeviceSession(this.spec, session, this.#children))
+  setMigrationState(state: number): Promise<DeviceSession | undefined> {
+    return this.#migration.setState(state)
   }
 
   /**
@@ -390,14 +321,13 @@ export class Device implements AsyncDisposable {
    * the data belongs to: it must have come with this one.
    * @throws {VfioError} `ERR_VFIO_NOT_A_DEVICE` when it is something else, `ERR_VFIO_UNSUPPORTED` where there are no descriptors
    */
-  async adoptSession(fd: number): Promise<DeviceSession> {
-    const session = unwrapAdoption(await this.#open().adoptSession(fd), this.spec)
-    return this.#children.add(new DeviceSession(this.spec, session, this.#children))
+  adoptSession(fd: number): Promise<DeviceSession> {
+    return this.#migration.adoptSession(fd)
   }
 
   /** v2: `VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`, an estimate in bytes. */
-  async migrationDataSize(): Promise<bigint> {
-    return unwrap(await this.#open().migrationDataSize(), this.spec)
+  migrationDataSize(): Promise<bigint> {
+    return this.#migration.dataSize()
   }
 
   /**
@@ -407,7 +337,10 @@ export class Device implements AsyncDisposable {
    * @returns the payload as the kernel left it, in memory of its own
    */
   async feature(flags: number, payload: Uint8Array = new Uint8Array()): Promise<Uint8Array> {
-    return new Uint8Array(unwrap(await this.#open().feature(flags, payload), this.spec))
+    const began = beginning(channels.feature)
+    const outcome = await this.#open().feature(flags, payload)
+    if (began !== undefined) this.trace.feature(began, outcome, ...featureCallName(flags))
+    return new Uint8Array(unwrap(outcome, this.spec))
   }
 
   /** What the driver can do with a feature: `VFIO_DEVICE_FEATURE_PROBE`, which changes nothing. Any number, known here or not. */
@@ -506,14 +439,14 @@ export class Device implements AsyncDisposable {
   /** v1: save rounds over the migration region. */
   v1Source(regionIndex: number, options: NativeV1Options): DataSource {
     return this.#children.add(
-      new DataSource(this.spec, this.#open().v1Source(regionIndex, options), this.#children),
+      new DataSource(this.trace, this.#open().v1Source(regionIndex, options), this.#children, regionIndex),
     )
   }
 
   /** v1: load rounds over the migration region. */
   v1Sink(regionIndex: number, options: NativeV1Options): DataSink {
     return this.#children.add(
-      new DataSink(this.spec, this.#open().v1Sink(regionIndex, options), this.#children),
+      new DataSink(this.trace, this.#open().v1Sink(regionIndex, options), this.#children, regionIndex),
     )
   }
 
@@ -555,4 +488,4 @@ function checkIndex(what: string, index: number): void {
   }
 }
 
-export type { NativeIrqInfo as IrqInfo, RegisterWidth }
+export type { Companion, DeviceIdentity, DeviceInfo, NativeIrqInfo as IrqInfo, RegisterWidth }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
+import { beginning, channels } from '../diagnostics/channels.js'
+import type { DeviceTrace } from '../diagnostics/device-trace.js'
 import { isFailure, unwrap } from '../errors/index.js'
 import type { NativeDevice } from '../native-binding.js'
 import type { DirtyBitmap, DirtyRun } from './dirty-bitmap.js'
+import { featureId, featureName } from './features.js'
 import { toBytes } from './iova.js'
 
 /**
@@ -9,12 +12,12 @@ import { toBytes } from './iova.js'
  * depend on the migration state, but pds stops it when the device leaves stop-copy: take the last report before.
  */
 export class DmaLog {
-  readonly #device: string
+  readonly #trace: DeviceTrace
   readonly #native: () => NativeDevice
 
   /** @internal Logs come from `device.dmaLog`. */
-  constructor(device: string, native: () => NativeDevice) {
-    this.#device = device
+  constructor(trace: DeviceTrace, native: () => NativeDevice) {
+    this.#trace = trace
     this.#native = native
   }
 
@@ -33,7 +36,10 @@ export class DmaLog {
       if (bytes === 0n) throw new RangeError('a range has at least one page')
       return { first, last: toBytes('the end of a range', first + bytes - 1n) }
     })
-    return unwrap(await this.#native().startDmaLog(wanted, toBytes('pageSize', pageSize)), this.#device)
+    const began = beginning(channels.feature)
+    const used = await this.#native().startDmaLog(wanted, toBytes('pageSize', pageSize))
+    if (began !== undefined) this.#told(began, used, featureId.dmaLoggingStart, 'set')
+    return unwrap(used, this.#trace.device)
   }
 
   /**
@@ -42,14 +48,23 @@ export class DmaLog {
    * @returns the bitmap
    */
   async report(into: DirtyBitmap): Promise<DirtyBitmap> {
+    const began = beginning(channels.feature)
     const words = await this.#native().reportDmaLog(into.iova, into.length, into.pageSize)
+    if (began !== undefined) this.#told(began, words, featureId.dmaLoggingReport, 'get')
     if (isFailure(words)) into.markAll()
-    into.native.add(unwrap(words, this.#device))
+    into.native.add(unwrap(words, this.#trace.device))
     return into
   }
 
   /** @throws {VfioSystemError} `EINVAL`, with some drivers: none runs */
   async stop(): Promise<void> {
-    unwrap(await this.#native().stopDmaLog(), this.#device)
+    const began = beginning(channels.feature)
+    const outcome = await this.#native().stopDmaLog()
+    if (began !== undefined) this.#told(began, outcome, featureId.dmaLoggingStop, 'set')
+    unwrap(outcome, this.#trace.device)
+  }
+
+  #told(began: bigint, outcome: unknown, id: number, access: 'get' | 'set'): void {
+    this.#trace.feature(began, outcome, featureName(id), access)
   }
 }

@@ -41,6 +41,16 @@ const names: Readonly<Record<number, string>> = {
   13: 'zpci-error',
 }
 
+/** A feature's name, or `feature-N` for one that this library has no word for. */
+export function featureName(id: number): string {
+  return names[id] ?? `feature-${id}`
+}
+
+/** What the flags of a `VFIO_DEVICE_FEATURE` ask for. */
+export function featureCallName(flags: number): [string, 'get' | 'set' | 'probe'] {
+  return [featureName(flags & 0xffff), (flags & PROBE) !== 0 ? 'probe' : (flags & SET) !== 0 ? 'set' : 'get']
+}
+
 /** What can be done with a feature; neither: the device does not have it. */
 export interface FeatureSupport {
   readonly get: boolean

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { beginning, channels } from '../diagnostics/channels.js'
+import type { DeviceTrace } from '../diagnostics/device-trace.js'
 import { unwrap, VfioError } from '../errors/index.js'
 import type { NativeDevice, NativeEventFd, NativeIrqInfo } from '../native-binding.js'
 import type { Child } from './children.js'
@@ -23,6 +25,7 @@ export type VectorTarget = EventFd | number | null
 /** What an Interrupts object needs from its device. */
 export interface InterruptsOwner {
   readonly spec: string
+  readonly trace: DeviceTrace
   /** Throws `ERR_VFIO_CLOSED`. */
   native(): NativeDevice
   /** Of the other indexes that cannot be enabled together with this one, the name of the one that is. */
@@ -249,7 +252,13 @@ export class Interrupts implements Child, AsyncDisposable {
     start: number,
     data: number | readonly boolean[] | readonly (NativeEventFd | number)[],
   ): Promise<void> {
-    unwrap(await this.#owner.native().setIrqs(this.index, start, action, data), this.#owner.spec)
+    const began = beginning(channels.interrupt)
+    const outcome = await this.#owner.native().setIrqs(this.index, start, action, data)
+    if (began !== undefined) {
+      const vectors = typeof data === 'number' ? data : data.length
+      this.#owner.trace.interrupt(began, outcome, { interrupt: this.name, action, vectors })
+    }
+    unwrap(outcome, this.#owner.spec)
   }
 
   /** Disables it and closes the eventfds that are its own: whoever waits is refused. It can be enabled again. Idempotent. */

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
+import { beginning, channels } from '../diagnostics/channels.js'
+import type { DeviceTrace } from '../diagnostics/device-trace.js'
 import { unwrap, VfioError } from '../errors/index.js'
 import type { NativeDevice, NativeRegionInfo, RegisterWidth } from '../native-binding.js'
 import type { AccessGate, AccessOptions } from './access-gate.js'
 import type { Children } from './children.js'
 import type { EventFd } from './event-fd.js'
 import { Ioeventfd } from './ioeventfd.js'
+import { migrationRegister } from './migration-registers.js'
 import { regionCapabilityName, regionKind } from './region-kind.js'
 import { RegionMapping } from './region-mapping.js'
 
@@ -13,6 +16,10 @@ export type RegionInfo = NativeRegionInfo
 
 const REGION_READ = 1 << 0
 const REGION_WRITE = 1 << 1
+
+// VFIO_REGION_TYPE_MIGRATION_DEPRECATED and VFIO_REGION_SUBTYPE_MIGRATION_DEPRECATED: the registers of v1.
+const TYPE_MIGRATION = 3
+const SUBTYPE_MIGRATION = 1
 
 /** The most one read() returns: what it returns is one piece of fresh memory. */
 const MAX_READ = 1 << 30
@@ -24,6 +31,7 @@ export interface RegionOwner {
   readonly pci: boolean
   readonly children: Children
   readonly gate: AccessGate
+  readonly trace: DeviceTrace
   /** Throws once the device is closed. */
   native(): NativeDevice
 }
@@ -92,7 +100,10 @@ export class Region {
   ): Promise<number | bigint> {
     const at = this.#checked(offset, width, width)
     this.#owner.gate.check(this.index, options)
-    const value = unwrap(await this.#owner.native().readRegister(this.index, at, width), this.#owner.spec)
+    const began = beginning(channels.register)
+    const outcome = await this.#owner.native().readRegister(this.index, at, width)
+    if (began !== undefined) this.#told(began, outcome, 'read', at, width, outcome)
+    const value = unwrap(outcome, this.#owner.spec)
     return width === 8 ? value : Number(value)
   }
 
@@ -109,7 +120,10 @@ export class Region {
       throw new RangeError(`${value} does not fit a register of ${width} bytes`)
     }
     this.#owner.gate.check(this.index, options)
-    unwrap(await this.#owner.native().writeRegister(this.index, at, width, wide), this.#owner.spec)
+    const began = beginning(channels.register)
+    const outcome = await this.#owner.native().writeRegister(this.index, at, width, wide)
+    if (began !== undefined) this.#told(began, outcome, 'write', at, width, wide)
+    unwrap(outcome, this.#owner.spec)
   }
 
   /**
@@ -126,16 +140,21 @@ export class Region {
     }
     const at = this.#checked(offset, length, 1)
     this.#owner.gate.check(this.index, options)
-    return new Uint8Array(
-      unwrap(await this.#owner.native().readRegion(this.index, at, length), this.#owner.spec),
-    )
+    const began = beginning(channels.register)
+    const outcome = await this.#owner.native().readRegion(this.index, at, length)
+    if (began !== undefined) this.#told(began, outcome, 'read', at, length)
+    return new Uint8Array(unwrap(outcome, this.#owner.spec))
   }
 
   /** Writes all of `data`, which must not change before the promise settles. @throws {VfioError} as {@link readRegister} */
   async write(offset: number | bigint, data: Uint8Array, options?: AccessOptions): Promise<void> {
     const at = this.#checked(offset, data.byteLength, 1)
     this.#owner.gate.check(this.index, options)
-    unwrap(await this.#owner.native().writeRegion(this.index, at, data), this.#owner.spec)
+    const length = data.byteLength
+    const began = beginning(channels.register)
+    const outcome = await this.#owner.native().writeRegion(this.index, at, data)
+    if (began !== undefined) this.#told(began, outcome, 'write', at, length)
+    unwrap(outcome, this.#owner.spec)
   }
 
   /**
@@ -192,6 +211,30 @@ export class Region {
     gate.checkMap(this.index, options)
     const mapping = unwrap(await this.#owner.native().map(this.index, at, BigInt(length), protection), spec)
     return children.add(new RegionMapping(mapping, this.index, this.#owner))
+  }
+
+  /** @param value of a register; told only if it is `device_state`, since any other could be the device's data */
+  #told(
+    began: bigint,
+    outcome: unknown,
+    access: 'read' | 'write',
+    offset: bigint,
+    width: number,
+    value?: unknown,
+  ): void {
+    const { type } = this.info
+    const name =
+      type?.type === TYPE_MIGRATION && type.subtype === SUBTYPE_MIGRATION
+        ? migrationRegister(offset, width)
+        : undefined
+    this.#owner.trace.register(began, outcome, {
+      region: this.index,
+      ...(name === undefined ? {} : { name }),
+      offset,
+      width,
+      access,
+      ...(name === 'device_state' && typeof value === 'bigint' ? { value: Number(value) } : {}),
+    })
   }
 
   #checked(offset: number | bigint, length: number | bigint, alignment: number): bigint {

@@ -29,6 +29,7 @@ export const errorCodes = {
   ERR_VFIO_NOT_MIGRATABLE: 'the device offers neither migration protocol',
   ERR_VFIO_TRANSITION: 'a device did not enter the state that was asked for',
   ERR_VFIO_NO_ROUTE: 'no legal route leads from the device state to the one that was asked for',
+  ERR_VFIO_NO_CONVERGENCE: 'the switchover policy gave a save up: the device dirties its state too fast',
   ERR_VFIO_INCOMPATIBLE: 'source and destination differ in protocol, kind or size',
   ERR_VFIO_CHUNK_TOO_LARGE: 'a v1 chunk does not fit the data section of the destination',
   ERR_VFIO_CHUNK_BORDERS: 'a v1 stream without frames has lost its chunk borders',
@@ -47,6 +48,19 @@ export const errorCodes = {
     'the process at the other end of a socket has gone, or the connection to it was given up',
   ERR_VFIO_PEER_TIMEOUT:
     'the process at the other end of a socket did not answer in time; the connection was given up',
+  ERR_VFIO_NO_P2P: 'several devices are to move as one, and not all of them can be quieted before any stops',
+  ERR_VFIO_JOURNAL: 'the journal of a migration is missing, damaged, or cannot be written',
+  ERR_VFIO_ID_USED: 'there has been a migration of that id: ids are used once',
+  ERR_VFIO_UNAUTHORISED: 'the peer may not load into these devices',
+  ERR_VFIO_DEVICE_TROUBLE:
+    'the driver of a device spoke up while it moved: wanted back, unplugged, or an AER error',
+  ERR_VFIO_PROTOCOL: 'the engine at the other end said something that makes no sense where it stands',
+  ERR_VFIO_OUTCOME_UNKNOWN: 'committed, but the destination was not heard of since: it may run there',
+  ERR_VFIO_ABORTED_BY_PEER: 'the other side gave the migration up',
+  ERR_VFIO_ADDRESS:
+    'the address of a peer or of a listener does not follow the grammar, or may not be used like that',
+  ERR_VFIO_PEER_REFUSED: 'the other side of a connection is not who it has to be, or refused this side',
+  ERR_VFIO_CREDENTIALS: 'an authority, a certificate or a private key cannot be used',
   ERR_VFIO_CLOSED: 'the handle is closed',
 } as const
 

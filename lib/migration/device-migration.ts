@@ -6,11 +6,12 @@ import type { LoadOptions, LoadSession } from './load-session.js'
 import type { Migration, MigrationCapabilities, TransitionOptions } from './migration.js'
 import { OperationSlot } from './operation-slot.js'
 import type { Protocol } from './protocol.js'
-import { recover } from './recovery.js'
+import { type RecoveryOptions, recover } from './recovery.js'
 import { actualState, deadEnd, noRoute } from './refusal.js'
 import { Save } from './save.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 import type { MigrationState, TargetState } from './state.js'
+import { Switchover } from './switchover.js'
 import { isSaving } from './v2/arcs.js'
 
 const MIN_BUFFER = 64 * 2 ** 10
@@ -88,30 +89,29 @@ export class DeviceMigration implements Migration {
 
   async #startSave(options: SaveOptions, release: () => void): Promise<SaveSession> {
     const protocol = this.#protocol
+    const { signal, beforeRun } = options
     const found = await protocol.state()
     const dead = deadEnd(found) ?? (found === 'resuming' ? 'a load is in progress on the device' : undefined)
     if (dead !== undefined) throw noRoute(protocol.device, found, 'stop-copy', dead)
     const previous = isSaving(found) ? (this.#home ?? (found === 'stop-copy' ? 'stop' : 'running')) : found
     const startedAt = performance.now()
-    let stoppedAt: number | undefined
-    return this.#undoing(options.recovery ?? 'previous', previous, found, false, async () => {
+    const switchover = new Switchover(protocol, options.beforeStop)
+    return this.#undoing(options.recovery ?? 'previous', previous, found, { beforeRun }, async () => {
       let at = found
       if (isSaving(at) && !protocol.canSaveHere()) {
         // The session of this state is lost, or somebody else's: begin again from where the device would be without it.
-        at = await protocol.lead(at === 'stop-copy' ? 'stop' : 'running', { signal: options.signal })
+        at = await protocol.lead(at === 'stop-copy' ? 'stop' : 'running', { signal })
       }
       const runs = at === 'running' || at === 'running-p2p' || at === 'pre-copy' || at === 'pre-copy-p2p'
       const preCopy = options.preCopy === true && protocol.capabilities.preCopy && runs
-      if (!preCopy) stoppedAt = startedAt
-      if (!preCopy)
-        at = await protocol.lead('stop-copy', {
-          direct: options.direct && at === 'stop',
-          signal: options.signal,
-        })
-      else if (at !== 'pre-copy-p2p') at = await protocol.lead('pre-copy', { signal: options.signal })
+      if (!preCopy) await switchover.run({ from: at, direct: options.direct && at === 'stop', signal })
+      else if (!isSaving(at)) {
+        await protocol.preparePreCopy()
+        await protocol.lead('pre-copy', { signal })
+      }
       const lane = protocol.openSource(options)
       const phase = preCopy ? 'pre-copy' : 'stop-copy'
-      return new Save({ protocol, lane, phase, previous, startedAt, stoppedAt, options, release })
+      return new Save({ protocol, lane, switchover, phase, previous, startedAt, options, release })
     })
   }
 
@@ -146,7 +146,7 @@ export class DeviceMigration implements Migration {
         'somebody else left it there with a load unfinished; reset it first',
       )
     }
-    return this.#undoing(options.recovery ?? 'reset', previous, previous, true, async () => {
+    return this.#undoing(options.recovery ?? 'reset', previous, previous, { resetFirst: true }, async () => {
       await protocol.lead('resuming', { signal: options.signal })
       return new Load({ protocol, lane: protocol.openSink(options), previous, options, release })
     })
@@ -157,7 +157,7 @@ export class DeviceMigration implements Migration {
     policy: RecoveryPolicy,
     previous: MigrationState,
     found: MigrationState,
-    load: boolean,
+    how: RecoveryOptions,
     start: () => Promise<T>,
   ): Promise<T> {
     try {
@@ -167,7 +167,7 @@ export class DeviceMigration implements Migration {
       const recovery: Recovery =
         actual === found
           ? { policy, steps: [], ok: true, state: actual }
-          : await recover(this.#protocol, policy, previous, load)
+          : await recover(this.#protocol, policy, previous, how)
       if (error instanceof VfioError) error.recovery = recovery
       throw error
     }
@@ -175,7 +175,7 @@ export class DeviceMigration implements Migration {
 }
 
 function checkNumbers(options: SaveOptions & LoadOptions): void {
-  const { bufferSize, maxChunk, preCopyTimeout } = options
+  const { bufferSize, maxChunk, preCopyTimeout, switchoverInterval } = options
   if (
     bufferSize !== undefined &&
     !(Number.isInteger(bufferSize) && bufferSize >= MIN_BUFFER && bufferSize <= MAX_BUFFER)
@@ -189,5 +189,8 @@ function checkNumbers(options: SaveOptions & LoadOptions): void {
   }
   if (preCopyTimeout !== undefined && !(preCopyTimeout >= 0)) {
     throw new RangeError(`preCopyTimeout must be a number of milliseconds, not ${preCopyTimeout}`)
+  }
+  if (switchoverInterval !== undefined && !(switchoverInterval >= 10)) {
+    throw new RangeError(`switchoverInterval must be 10 milliseconds or more, not ${switchoverInterval}`)
   }
 }

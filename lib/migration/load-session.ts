@@ -4,6 +4,9 @@ import type { Recovery, RecoveryPolicy } from '../errors/index.js'
 import type { FrameReader } from '../stream/frame-reader.js'
 import type { Moved } from './chunk.js'
 
+/** Where a load can end. */
+export type LoadTarget = 'running' | 'stop' | 'running-p2p'
+
 export interface LoadOptions {
   /** v2: bytes of each write buffer, 64 KiB to 8 MiB. Default 1 MiB. */
   readonly bufferSize?: number
@@ -38,11 +41,13 @@ export interface LoadSession extends AsyncDisposable {
   /** Loads the data frames of `section` that follow in the stream, natively. */
   loadFromFrames(reader: FrameReader, section: number): Promise<Moved>
   /**
-   * Commits: leaves `resuming` for `running` (default) or `stop`. The device checks what it was given only now.
-   * `stop` is v2 only: no readable v1 driver leaves `resuming` for anything but `running`.
+   * Commits: leaves `resuming` for `running` (default), `stop` or `running-p2p`. The device checks what it was given only now.
+   * The latter two are v2 only: no readable v1 driver leaves `resuming` for anything but `running`. In `running-p2p` the device takes
+   * accesses and starts none: where the devices of a set wait for one another, each is then led on by `migration.transition('running')`.
    * @throws {VfioTransitionError} the device refused the data
+   * @throws {VfioError} `ERR_VFIO_UNSUPPORTED`: the device has no such state here; the load goes on
    */
-  complete(target?: 'running' | 'stop'): Promise<void>
+  complete(target?: LoadTarget): Promise<void>
   /** Ends the session; resets the device unless completed. Idempotent. */
   close(): Promise<void>
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { VfioError } from '../errors/index.js'
+import { recorded } from '../recorder/recorded.js'
 import { FrameReader } from '../stream/frame-reader.js'
 import { openImage } from '../stream/image-file.js'
 import type { Manifest } from '../stream/manifest.js'
@@ -30,11 +31,15 @@ export interface LoadStreamOptions extends LoadOptions, ProgressOptions {
  * after any failure the device is reset (or as the option `recovery` says).
  * @throws {VfioError} `ERR_VFIO_INCOMPATIBLE`, before the device is touched; `ERR_VFIO_STREAM_*` and `ERR_VFIO_MALFORMED` for a bad stream
  */
-export async function loadFromStream(
+export function loadFromStream(
   device: MigratableDevice,
   fd: number,
   options: LoadStreamOptions = {},
 ): Promise<StreamReport> {
+  return recorded(options, 'load', { destination: device }, () => load(device, fd, options))
+}
+
+async function load(device: MigratableDevice, fd: number, options: LoadStreamOptions): Promise<StreamReport> {
   const { key, signal, maxChunk, target = 'running', wiring = {} } = options
   await using reader = FrameReader.open(fd, { key, signal, maxData: maxChunk })
   const manifest = await reader.readManifest()
@@ -49,7 +54,7 @@ export async function loadFromStream(
   }
   checkCompatible(profileOfManifest(saved), await profileOf(device, migration), device.spec)
   let loading: LoadSession | undefined
-  using clock = new PhaseClock(options, () => loading?.moved ?? NOTHING)
+  using clock = new PhaseClock(options, [device], () => loading?.moved ?? NOTHING)
   clock.enter('prepare')
   loading = await migration.load(options)
   try {
@@ -90,8 +95,11 @@ export async function loadFromFile(
   }
 }
 
-// To the very end record: until that is right, nothing that was loaded may be committed.
-async function loadSections(
+/**
+ * Loads the device state that follows the manifest, to the very end record: until that is right, nothing that was loaded may be committed.
+ * @returns what the driver's stream leaves out, if it was saved
+ */
+export async function loadSections(
   reader: FrameReader,
   loading: LoadSession,
   manifest: Manifest,

@@ -4,7 +4,7 @@ import type { DataSink } from '../device/data-sink.js'
 import { type Recovery, VfioAbortError, VfioError } from '../errors/index.js'
 import type { FrameReader } from '../stream/frame-reader.js'
 import type { Moved } from './chunk.js'
-import type { LoadOptions, LoadSession } from './load-session.js'
+import type { LoadOptions, LoadSession, LoadTarget } from './load-session.js'
 import type { LoadLane, Protocol } from './protocol.js'
 import { recover } from './recovery.js'
 import type { MigrationState } from './state.js'
@@ -133,12 +133,16 @@ export class Load implements LoadSession {
     return new VfioError('ERR_VFIO_SESSION_ENDED', 'the load is over', { device: this.#protocol.device })
   }
 
-  async complete(target: 'running' | 'stop' = 'running'): Promise<void> {
+  async complete(target: LoadTarget = 'running'): Promise<void> {
     this.#checkOpen()
     this.#checkIdle()
-    if (target === 'stop' && this.protocol === 'v1') {
-      throw new VfioError('ERR_VFIO_UNSUPPORTED', 'a v1 device leaves resuming for running only', {
-        device: this.#protocol.device,
+    const { device, capabilities } = this.#protocol
+    if (target !== 'running' && this.protocol === 'v1') {
+      throw new VfioError('ERR_VFIO_UNSUPPORTED', 'a v1 device leaves resuming for running only', { device })
+    }
+    if (target === 'running-p2p' && !capabilities.p2p) {
+      throw new VfioError('ERR_VFIO_UNSUPPORTED', 'the device has no P2P states: complete into stop', {
+        device,
       })
     }
     // Guarded like a data call: an abort waits for the arc in progress, then undoes it.
@@ -193,7 +197,9 @@ export class Load implements LoadSession {
   async #giveUp(): Promise<void> {
     this.#lane.sink.cancel()
     await this.#step?.catch(() => {})
-    this.#recovery = await recover(this.#protocol, this.#options.recovery ?? 'reset', this.#previous, true)
+    this.#recovery = await recover(this.#protocol, this.#options.recovery ?? 'reset', this.#previous, {
+      resetFirst: true,
+    })
     if (this.#reason instanceof VfioError) this.#reason.recovery ??= this.#recovery
     await this.#dispose()
     this.#stream?.destroy(this.#reason instanceof Error ? this.#reason : undefined)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a stream says of the device it was saved from, and what that means for the device it is loaded into.
-import { readFileSync } from 'node:fs'
 import { parseAddress } from '../host/address.js'
+import { packageVersion } from '../package-version.js'
 import type { Manifest, ManifestDevice, ManifestIdentity } from '../stream/manifest.js'
 import type { MigratableDevice } from './migratable-device.js'
 import type { Migration } from './migration.js'
@@ -28,7 +28,7 @@ export async function manifestOf(device: MigratableDevice, migration: Migration)
   }
   return {
     devices: [{ index: 0, protocol, identity, capabilities }],
-    producer: `vfio-migration ${version()}`,
+    producer: `vfio-migration ${packageVersion()}`,
   }
 }
 
@@ -41,10 +41,4 @@ export function profileOfManifest({ protocol, identity, capabilities }: Manifest
     deviceId: identity?.device,
     migrationRegionSize: section === undefined ? undefined : BigInt(section) + REGISTERS_SIZE,
   }
-}
-
-// lib/migration and dist/migration are equally deep.
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

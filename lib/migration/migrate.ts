@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 import { type RecoveryPolicy, throwIfAborted, VfioError, VfioMigrationError } from '../errors/index.js'
+import { Downtime } from '../recorder/downtime.js'
+import { recorded } from '../recorder/recorded.js'
 import {
   captureStoppedWiring,
   captureWiring,
   type RestoreWiringOptions,
   restoreWiring,
 } from '../wiring/wiring.js'
+import { acknowledging } from './acknowledging.js'
 import type { LoadSession } from './load-session.js'
 import type { MigratableDevice } from './migratable-device.js'
 import type { Migration } from './migration.js'
 import { checkCompatible, profileOf } from './profile.js'
 import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
 import { actualState, deadEnd, noRoute } from './refusal.js'
-import type { DeviceReport, MigrationReport } from './report.js'
+import { type DeviceReport, type MigrationReport, switchoverReport } from './report.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 
 export interface MigrateOptions extends Omit<SaveOptions, 'recovery' | 'signal'>, ProgressOptions {
@@ -48,8 +51,9 @@ export async function migrate(
   destination: MigratableDevice,
   options: MigrateOptions = {},
 ): Promise<MigrationReport> {
-  const run = new MigrationRun(source, destination, options)
-  return run.run()
+  return recorded(options, 'migrate', { source, destination }, () =>
+    new MigrationRun(source, destination, options).run(),
+  )
 }
 
 class MigrationRun {
@@ -63,7 +67,7 @@ class MigrationRun {
   #leaving: Migration | undefined
   #entering: Migration | undefined
   #resuming = false
-  #runningAt: number | undefined
+  readonly #downtime = new Downtime()
 
   constructor(source: MigratableDevice, destination: MigratableDevice, options: MigrateOptions) {
     this.#source = source
@@ -71,6 +75,7 @@ class MigrationRun {
     this.#options = options
     this.#clock = new PhaseClock(
       options,
+      [source, destination],
       () => this.#saving?.moved ?? NOTHING,
       () => this.#followSwitchover(),
     )
@@ -138,18 +143,23 @@ class MigrationRun {
     })
     const { wiring = {} } = options
     const wiredBefore = wiring === false ? undefined : await captureWiring(this.#source)
+    const { switchover } = options
     const saving = await (this.#leaving as Migration).save({
       ...options,
+      ...(switchover === undefined ? {} : { switchover: acknowledging(switchover) }),
       recovery: recovery?.source ?? 'previous',
       signal,
     })
     this.#saving = saving
-    this.#clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
+    this.#clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', downSince(saving))
     await saving.pipeInto(this.#loading)
     this.#followSwitchover()
+    this.#beginDowntime()
+    this.#downtime.reach('transfer')
     if (wiring !== false) {
       const wired = await captureStoppedWiring(this.#source, wiredBefore)
       if (wired !== undefined) await restoreWiring(this.#destination, wired, wiring)
+      this.#downtime.reach('wiring')
     }
     throwIfAborted(signal)
     // The point of no return: from here on an abort could leave two devices running with one state.
@@ -157,27 +167,43 @@ class MigrationRun {
     this.#clock.enter('resume')
     this.#resuming = true
     await this.#loading.complete('running')
-    this.#runningAt = performance.now()
+    this.#downtime.reach('resume')
     this.#clock.enter('finish')
     await saving.complete()
   }
 
   /** The save switches by itself; the clock learns of it here. */
   #followSwitchover(): void {
-    const { stoppedAt, preCopied } = this.#saving ?? {}
-    if (this.#clock.phase !== 'pre-copy' || stoppedAt === undefined || preCopied === undefined) return
-    this.#clock.enter('stop-copy', stoppedAt, preCopied)
+    const saving = this.#saving
+    if (this.#clock.phase !== 'pre-copy' || saving?.preCopied === undefined) return
+    this.#clock.enter('stop-copy', downSince(saving), saving.preCopied)
+  }
+
+  #beginDowntime(): void {
+    const { quiescedAt, stoppedAt, switchedAt } = this.#saving ?? {}
+    if (stoppedAt === undefined || this.#downtime.report() !== undefined) return
+    this.#downtime.begin(quiescedAt ?? stoppedAt)
+    if (quiescedAt !== undefined) this.#downtime.reach('quiesce', stoppedAt)
+    this.#downtime.reach('stop', switchedAt)
   }
 
   async #report(): Promise<MigrationReport> {
     const { phases, totalMs } = this.#clock.finish()
-    const { stoppedAt, moved, protocol } = this.#saving as SaveSession
+    const saving = this.#saving as SaveSession
+    const { moved, protocol } = saving
+    const downtime = this.#downtime.report() ?? { totalMs: 0, parts: [] }
+    if (this.#options.recorder !== undefined) this.#options.recorder.downtime = downtime
     return {
       ok: true,
       protocol,
       bytes: moved.bytes,
       totalMs,
-      downtimeMs: (this.#runningAt as number) - (stoppedAt ?? this.#clock.startedAt),
+      ...switchoverReport(
+        saving,
+        phases.some(({ name }) => name === 'pre-copy'),
+      ),
+      downtimeMs: downtime.totalMs,
+      downtime,
       source: await where(this.#source, this.#leaving),
       destination: await where(this.#destination, this.#entering),
       phases,
@@ -195,15 +221,24 @@ class MigrationRun {
     if (this.#saving?.phase === 'ended' && elsewhere) await this.#saving.complete().catch(() => {})
     else await this.#saving?.close().catch(() => {})
     const ofCause = cause instanceof VfioError ? cause.recovery : undefined
+    const source = await where(this.#source, this.#leaving)
+    this.#beginDowntime()
+    if (mayRun(source)) this.#downtime.reach('roll-back')
+    if (this.#options.recorder !== undefined) this.#options.recorder.downtime = this.#downtime.report()
     return new VfioMigrationError({
       cause,
       phase,
-      source: await where(this.#source, this.#leaving),
+      source,
       destination: await where(this.#destination, this.#entering),
       sourceRecovery: this.#saving?.recovery ?? (this.#loading === undefined ? undefined : ofCause),
       destinationRecovery: this.#loading?.recovery ?? (this.#loading === undefined ? ofCause : undefined),
     })
   }
+}
+
+/** When the downtime of a save began; `undefined` before. */
+function downSince({ quiescedAt, stoppedAt }: SaveSession): number | undefined {
+  return quiescedAt ?? stoppedAt
 }
 
 function mayRun({ state }: DeviceReport): boolean {

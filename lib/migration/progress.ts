@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import type { WatchedDevice } from '../recorder/flight-recorder.js'
+import type { RecorderOptions } from '../recorder/recorded.js'
 import type { Moved } from './chunk.js'
 import type { MigrationPhase, MigrationProgress, PhaseReport } from './report.js'
 
@@ -6,7 +8,7 @@ const INTERVAL = 100
 /** Before anything moved. */
 export const NOTHING: Moved = { bytes: 0, chunks: 0 }
 
-export interface ProgressOptions {
+export interface ProgressOptions extends RecorderOptions {
   /** Called when a phase begins, and every `progressInterval`. What it throws is not caught: it ends the process like any other bug. */
   readonly onProgress?: (progress: MigrationProgress) => void
   /** Milliseconds. Default 100. */
@@ -20,11 +22,22 @@ export class PhaseClock implements Disposable {
   readonly #phases: PhaseReport[] = []
   readonly #moved: () => Moved
   readonly #observe: () => void
+  readonly #devices: readonly WatchedDevice[]
   #current: { readonly name: MigrationPhase; readonly at: number; readonly from: Moved } | undefined
   #timer: NodeJS.Timeout | undefined
+  #disposed = false
 
-  /** @param observe called at each interval, to notice a phase that began without being entered */
-  constructor(options: ProgressOptions, moved: () => Moved, observe: () => void = () => {}) {
+  /**
+   * @param devices whose phases these are
+   * @param observe called at each interval, to notice a phase that began without being entered
+   */
+  constructor(
+    options: ProgressOptions,
+    devices: readonly WatchedDevice[],
+    moved: () => Moved,
+    observe: () => void = () => {},
+  ) {
+    this.#devices = devices
     this.#options = options
     this.#moved = moved
     this.#observe = observe
@@ -40,6 +53,7 @@ export class PhaseClock implements Disposable {
   enter(name: MigrationPhase, at: number = performance.now(), moved: Moved = this.#moved()): void {
     this.#close(at, moved)
     this.#current = { name, at, from: moved }
+    for (const { trace } of this.#devices) trace.phase(name, at)
     this.#tell()
   }
 
@@ -77,7 +91,10 @@ export class PhaseClock implements Disposable {
     })
   }
 
+  /** Ends the last phase too. */
   [Symbol.dispose](): void {
+    if (!this.#disposed) for (const { trace } of this.#devices) trace.phase(null)
+    this.#disposed = true
     clearInterval(this.#timer)
     this.#timer = undefined
   }

@@ -5,11 +5,23 @@ import type { DataSource } from '../device/data-source.js'
 import type { DeviceSession } from '../device/device-session.js'
 import type { LoadOptions } from './load-session.js'
 import type { MigrationCapabilities } from './migration.js'
-import type { PreCopySnapshot, SaveOptions } from './save-session.js'
+import type { SaveOptions } from './save-session.js'
 import type { MigrationState, TargetState } from './state.js'
+import type { PreCopySnapshot } from './switchover-policy.js'
 
-/** What the device says about a drained pre-copy. */
-export type PreCopyEstimates = Pick<PreCopySnapshot, 'initialBytes' | 'dirtyBytes' | 'pendingBytes'>
+/** What the device says about its pre-copy. */
+export type PreCopyEstimates = Pick<
+  PreCopySnapshot,
+  'initialBytes' | 'dirtyBytes' | 'pendingBytes' | 'reinitialised'
+>
+
+/** Where nothing can be asked. */
+export const NO_ESTIMATES: PreCopyEstimates = {
+  initialBytes: undefined,
+  dirtyBytes: undefined,
+  pendingBytes: undefined,
+  reinitialised: false,
+}
 
 /** Where the bytes of a save come from, and what owns them. */
 export interface SaveLane {
@@ -52,6 +64,8 @@ export interface Protocol {
    * @throws {VfioError} `ERR_VFIO_NO_ROUTE`
    */
   lead(target: TargetState, options?: LeadOptions): Promise<MigrationState>
+  /** Before pre-copy is entered: tells the driver what this side understands. */
+  preparePreCopy(): Promise<void>
   /** Whether a save can be read without leaving the saving group first. v2: whether the session of the group is ours and unread. */
   canSaveHere(): boolean
   /** The same of a load, in `resuming`. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+import type { DowntimeReport } from '../recorder/downtime.js'
 import type { Manifest } from '../stream/manifest.js'
+import type { SaveSession } from './save-session.js'
 import type { MigrationState } from './state.js'
 
 /** `prepare`: destination to resuming. `load`: from a stream. `resume`: destination to running. `finish`: source to stop, after the downtime. */
@@ -20,6 +22,14 @@ export interface DeviceReport {
   readonly state: MigrationState | 'unknown'
 }
 
+/** How a pre-copy ended. */
+export interface SwitchoverReport {
+  /** How often the device had been drained by then. */
+  readonly rounds: number
+  /** Why it was, where the policy said so. */
+  readonly reason?: string
+}
+
 /** What a migration did. Plain data, made to be printed or sent as JSON. */
 export interface MigrationReport {
   readonly ok: true
@@ -27,8 +37,12 @@ export interface MigrationReport {
   /** Device data moved, in bytes. */
   readonly bytes: number
   readonly totalMs: number
-  /** From asking the source to leave running or pre-copy to the destination running. */
+  /** From asking the source to leave running or pre-copy (with `beforeStop`: from asking it to be quiet) to the destination running. */
   readonly downtimeMs: number
+  /** Missing where there was no pre-copy. */
+  readonly switchover?: SwitchoverReport
+  /** The same by its parts: `quiesce`, `stop`, `transfer`, `wiring`, `resume`, as far as there were. */
+  readonly downtime: DowntimeReport
   readonly source: DeviceReport
   readonly destination: DeviceReport
   readonly phases: readonly PhaseReport[]
@@ -42,6 +56,8 @@ export interface TransferReport {
   readonly bytes: number
   readonly chunks: number
   readonly totalMs: number
+  /** Of a save that began in pre-copy. */
+  readonly switchover?: SwitchoverReport
   readonly device: string
   readonly state: MigrationState | 'unknown'
   readonly phases: readonly PhaseReport[]
@@ -62,4 +78,11 @@ export interface MigrationProgress {
   readonly chunks: number
   /** Milliseconds since the operation began. */
   readonly elapsedMs: number
+}
+
+/** What a report says of the pre-copy of a save. @param preCopied whether it began there */
+export function switchoverReport(saving: SaveSession, preCopied: boolean): { switchover?: SwitchoverReport } {
+  if (!preCopied) return {}
+  const { rounds, switchReason } = saving
+  return { switchover: { rounds, ...(switchReason === undefined ? {} : { reason: switchReason }) } }
 }

@@ -4,32 +4,23 @@ import type { Recovery, RecoveryPolicy } from '../errors/index.js'
 import type { FrameWriter } from '../stream/frame-writer.js'
 import type { Chunk, Moved } from './chunk.js'
 import type { LoadSession } from './load-session.js'
+import type { SwitchoverPolicy } from './switchover-policy.js'
 
-/** What is known when a pre-copy has nothing to read for now. Sizes in bytes, straight from the device: estimates, perhaps absurd. */
-export interface PreCopySnapshot {
-  /** How often the device has been drained in this save, this time included. */
-  readonly round: number
-  /** Bytes read so far in this save. */
-  readonly bytes: number
-  /** v2: `VFIO_MIG_GET_PRECOPY_INFO`; `undefined` on v1, and where the driver fails the request. */
-  readonly initialBytes: bigint | undefined
-  readonly dirtyBytes: bigint | undefined
-  /** v1: `pending_bytes`. */
-  readonly pendingBytes: bigint | undefined
-  /** Milliseconds since the save began. */
-  readonly elapsedMs: number
-}
-
-/** `switch`: to stop-copy now. `continue`: ask the device again after a pause. */
-export type SwitchoverPolicy = (
-  snapshot: PreCopySnapshot,
-) => 'continue' | 'switch' | Promise<'continue' | 'switch'>
+export type { PreCopySnapshot, SwitchoverAnswer, SwitchoverPolicy } from './switchover-policy.js'
 
 export interface SaveOptions {
   /** Begin in `pre-copy`, while the device runs, if it offers it. Default false: straight to `stop-copy`. */
   readonly preCopy?: boolean
-  /** Asked each time the pre-copy is drained. Default: switch at the first time. */
+  /**
+   * Asked each time the pre-copy is drained. Default: switch at the first time. Its `abort` fails the save with
+   * `ERR_VFIO_NO_CONVERGENCE`, rolled back.
+   */
   readonly switchover?: SwitchoverPolicy
+  /**
+   * Milliseconds after which the policy is asked again while data flows, with what the device estimates (v1 estimates nothing then). A device
+   * that dirties its state faster than it is read is never drained, and is never asked about otherwise. Default: never.
+   */
+  readonly switchoverInterval?: number
   /**
    * Milliseconds after which a pre-copy switches without asking: a device that dirties its state faster than it is read is never
    * drained. Default 120 000; `Infinity` for no limit.
@@ -45,6 +36,18 @@ export interface SaveOptions {
   readonly maxChunk?: number
   /** What becomes of the device when the save fails, is aborted, or is closed before it is complete. Default `previous`. */
   readonly recovery?: RecoveryPolicy
+  /**
+   * Awaited once in every save before stop-copy is asked for: the place to wait for the other devices of a set, which must all be quiet
+   * before any stops. A device with P2P states is in `pre-copy-p2p` or `running-p2p` then, starting no DMA; one without them still
+   * runs; one that was stopped before stays so. A rejection fails the save as an error of the device would; the end of the save ends the wait.
+   */
+  readonly beforeStop?: () => Promise<void>
+  /**
+   * Awaited at most once in a rollback that leads to `running`, before the device runs: it waits in `running-p2p`, without P2P states in
+   * `stop`, and where it is when it never left running. Not called when it could not be led there. It should never reject; a device for
+   * which it does stays where it waits, and the recovery says so.
+   */
+  readonly beforeRun?: () => Promise<void>
   /** Ends the save; {@link recovery} says where the device goes. */
   readonly signal?: AbortSignal
 }
@@ -61,10 +64,24 @@ export interface SaveSession extends AsyncIterable<Chunk>, AsyncDisposable {
   readonly moved: Moved
   /** `pre-copy`, `stop-copy`, then `ended` once all data was read. */
   readonly phase: 'pre-copy' | 'stop-copy' | 'ended'
-  /** Milliseconds on the `performance.now()` clock at which the device was asked to leave running, or `undefined` before. */
+  /**
+   * Milliseconds on the `performance.now()` clock at which the device was asked for a P2P state, where {@link SaveOptions.beforeStop} made
+   * that a step of its own. From here on it starts no DMA, so the downtime begins here.
+   */
+  readonly quiescedAt: number | undefined
+  /**
+   * Milliseconds on the same clock at which the device was asked for stop-copy, or `undefined` before. Without {@link quiescedAt} the
+   * downtime begins here.
+   */
   readonly stoppedAt: number | undefined
+  /** Milliseconds on the same clock at which it had got there: the device was in `stop-copy`. */
+  readonly switchedAt: number | undefined
   /** What was moved up to the switchover; `undefined` before it, and zeros for a save without pre-copy. */
   readonly preCopied: Moved | undefined
+  /** How often the device was drained in pre-copy. */
+  readonly rounds: number
+  /** Why the switchover came, where the policy said so. */
+  readonly switchReason: string | undefined
   /** What was done to the device when the session ended without {@link complete}; `undefined` before, and after a completed one. */
   readonly recovery: Recovery | undefined
   /** The next chunks as a Node stream of owned buffers: what a socket may keep. Ends with the data; destroying it closes the session. */

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
+import { recorded } from '../recorder/recorded.js'
 import { FrameWriter } from '../stream/frame-writer.js'
 import { ImageFile } from '../stream/image-file.js'
 import { deviceStateSection, wiringSection } from '../stream/section.js'
+import type { Wiring } from '../stream/wiring.js'
 import { captureStoppedWiring, captureWiring } from '../wiring/wiring.js'
+import type { Moved } from './chunk.js'
 import { manifestOf } from './manifest.js'
 import type { MigratableDevice } from './migratable-device.js'
 import { NOTHING, PhaseClock, type ProgressOptions } from './progress.js'
 import { actualState } from './refusal.js'
-import type { StreamReport } from './report.js'
+import { type StreamReport, switchoverReport } from './report.js'
 import type { SaveOptions, SaveSession } from './save-session.js'
 
 export interface SaveStreamOptions extends SaveOptions, ProgressOptions {
@@ -29,37 +32,35 @@ export interface SaveStreamOptions extends SaveOptions, ProgressOptions {
  * where the option `recovery` says.
  * @throws {VfioError} the save failed; `recovery` says what was done to the device
  */
-export async function saveToStream(
+export function saveToStream(
   device: MigratableDevice,
   fd: number,
   options: SaveStreamOptions = {},
 ): Promise<StreamReport> {
+  return recorded(options, 'save', { source: device }, () => save(device, fd, options))
+}
+
+async function save(device: MigratableDevice, fd: number, options: SaveStreamOptions): Promise<StreamReport> {
   const { signal, strong = false, key, secure, wiring = true } = options
   const migration = await device.migration()
   const manifest = await manifestOf(device, migration)
   let saving: SaveSession | undefined
   const followSwitchover = (): void => {
-    const { stoppedAt, preCopied } = saving ?? {}
-    if (clock.phase !== 'pre-copy' || stoppedAt === undefined || preCopied === undefined) return
-    clock.enter('stop-copy', stoppedAt, preCopied)
+    if (clock.phase !== 'pre-copy' || saving?.preCopied === undefined) return
+    clock.enter('stop-copy', saving.quiescedAt ?? saving.stoppedAt, saving.preCopied)
   }
   await using writer = FrameWriter.open(fd, { strong, key, signal })
   await writer.writeManifest(manifest)
   await writer.beginSection(1, deviceStateSection())
-  using clock = new PhaseClock(options, () => saving?.moved ?? NOTHING, followSwitchover)
+  using clock = new PhaseClock(options, [device], () => saving?.moved ?? NOTHING, followSwitchover)
   const wiredBefore = wiring ? await captureWiring(device) : undefined
   saving = await migration.save(options)
   try {
-    clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.stoppedAt)
-    const { bytes, chunks } = await saving.pipeToFrames(writer, 1)
-    followSwitchover()
-    await writer.endSection(1)
-    const wired = wiring ? await captureStoppedWiring(device, wiredBefore) : undefined
-    if (wired !== undefined) {
-      await writer.beginSection(2, wiringSection(wired))
-      await writer.endSection(2)
-    }
-    await writer.finish()
+    clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy', saving.quiescedAt ?? saving.stoppedAt)
+    const { bytes, chunks } = await writeDeviceState(writer, saving, async () => {
+      followSwitchover()
+      return wiring ? await captureStoppedWiring(device, wiredBefore) : undefined
+    })
     await secure?.()
     clock.enter('finish')
     await saving.complete()
@@ -70,6 +71,10 @@ export async function saveToStream(
       bytes,
       chunks,
       totalMs,
+      ...switchoverReport(
+        saving,
+        phases.some(({ name }) => name === 'pre-copy'),
+      ),
       device: device.spec,
       state: await actualState(migration),
       phases,
@@ -80,6 +85,26 @@ export async function saveToStream(
   } finally {
     await saving.close()
   }
+}
+
+/**
+ * Writes what a save yields, what its driver leaves out, and the end record, into a stream whose manifest and first section are begun.
+ * @param wiring asked when all data is read, the device stopped
+ */
+export async function writeDeviceState(
+  writer: FrameWriter,
+  saving: SaveSession,
+  wiring: () => Promise<Wiring | undefined>,
+): Promise<Moved> {
+  const moved = await saving.pipeToFrames(writer, 1)
+  await writer.endSection(1)
+  const wired = await wiring()
+  if (wired !== undefined) {
+    await writer.beginSection(2, wiringSection(wired))
+    await writer.endSection(2)
+  }
+  await writer.finish()
+  return moved
 }
 
 /**

@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: MIT
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DataSource, Pumped, Turn } from '../device/data-source.js'
-import { type Recovery, VfioAbortError, VfioError } from '../errors/index.js'
+import { type Recovery, VfioError } from '../errors/index.js'
 import type { FrameWriter } from '../stream/frame-writer.js'
 import type { Chunk, Moved } from './chunk.js'
 import { Load } from './load.js'
 import type { LoadSession } from './load-session.js'
-import type { Protocol, SaveLane } from './protocol.js'
-import { recover } from './recovery.js'
-import type { SaveOptions, SaveSession, SwitchoverPolicy } from './save-session.js'
+import { PreCopyRounds } from './pre-copy-rounds.js'
+import { NO_ESTIMATES, type Protocol, type SaveLane } from './protocol.js'
+import { readableOf } from './readable.js'
+import { SaveEnding } from './save-ending.js'
+import type { SaveOptions, SaveSession } from './save-session.js'
 import type { MigrationState } from './state.js'
+import type { Switchover } from './switchover.js'
 
 /** After how many borrowed chunks the event loop gets a turn: the finalizers of their ArrayBuffers run nowhere else. */
 const CHUNKS_PER_TURN = 64
-
-// Pauses between two questions to a drained device, in milliseconds. Each question is a firmware command on some.
-const FIRST_PAUSE = 10
-const LONGEST_PAUSE = 250
-
-/** How often a device in stop-copy may say "nothing for now", which the uAPI does not allow, before it is not believed. */
-const MAX_DRAINED_IN_STOP_COPY = 20
 
 const PRE_COPY_TIMEOUT = 120_000
 const LONGEST_TIMER = 2 ** 31 - 1
@@ -30,27 +26,26 @@ type Progress = Turn['progress']
 export interface SaveStart {
   readonly protocol: Protocol
   readonly lane: SaveLane
+  /** Done already in a save that begins in stop-copy. */
+  readonly switchover: Switchover
   readonly phase: 'pre-copy' | 'stop-copy'
   /** Where a rollback leads. */
   readonly previous: MigrationState
   readonly startedAt: number
-  readonly stoppedAt: number | undefined
   readonly options: SaveOptions
   /** Gives the device free for the next operation. */
   readonly release: () => void
 }
 
-/** The one implementation of a save, for both protocols. */
+/** The one implementation of a save, for both protocols: who reads, and when the device is switched meanwhile. */
 export class Save implements SaveSession {
   readonly #protocol: Protocol
   readonly #lane: SaveLane
-  readonly #previous: MigrationState
-  readonly #startedAt: number
   readonly #options: SaveOptions
-  readonly #policy: SwitchoverPolicy
-  readonly #release: () => void
+  readonly #rounds: PreCopyRounds
+  readonly #ending: SaveEnding
+  readonly #switchover: Switchover
   #phase: 'pre-copy' | 'stop-copy' | 'ended'
-  #stoppedAt: number | undefined
   #preCopied: Moved | undefined
   #last: Moved | undefined
 
@@ -59,40 +54,46 @@ export class Save implements SaveSession {
   #step: Promise<unknown> | undefined
   #lent = false
   #stream: Readable | undefined
-
-  #round = 0
-  #bytesAtDrain = 0
-  #pause = FIRST_PAUSE
-  #drainedInStopCopy = 0
-  #timer: NodeJS.Timeout | undefined
+  #disposing: Promise<void> | undefined
 
   // The switchover: wanted, then in progress or done.
   #wanted = false
   #switching: Promise<void> | undefined
-  #wake: () => void = () => {}
   readonly #waiting: (() => void)[] = []
+  #timer: NodeJS.Timeout | undefined
 
-  // The end: why, and how far it got.
-  #reason: unknown
-  #over = false
-  #ending: Promise<void> | undefined
-  #disposing: Promise<void> | undefined
-  #recovery: Recovery | undefined
+  // Who asks the policy: at a drained point the consumer, in between a timer. One at a time.
+  #switchReason: string | undefined
+  #asking: Promise<void> | undefined
+  #atDrain = false
+  #ticker: NodeJS.Timeout | undefined
 
   constructor(start: SaveStart) {
-    this.#protocol = start.protocol
-    this.#lane = start.lane
-    this.#phase = start.phase
-    this.#previous = start.previous
-    this.#startedAt = start.startedAt
-    this.#stoppedAt = start.stoppedAt
-    this.#options = start.options
-    this.#policy = start.options.switchover ?? (() => 'switch')
-    this.#release = start.release
-    if (start.phase === 'stop-copy') this.#preCopied = { bytes: 0, chunks: 0 }
-    else this.#limitPreCopy(start.options.preCopyTimeout ?? PRE_COPY_TIMEOUT)
-    start.options.signal?.addEventListener('abort', this.#onAbort, { once: true })
-    if (start.options.signal?.aborted) this.#onAbort()
+    const { protocol, lane, options, phase } = start
+    this.#protocol = protocol
+    this.#lane = lane
+    this.#phase = phase
+    this.#options = options
+    this.#switchover = start.switchover
+    this.#rounds = new PreCopyRounds({
+      device: protocol.device,
+      policy: options.switchover ?? (() => 'switch'),
+      startedAt: start.startedAt,
+      stopCopySize: () => protocol.stopCopySize(),
+    })
+    this.#ending = new SaveEnding({
+      ...start,
+      quieten: () => this.#quieten(),
+      dispose: () => this.#dispose(),
+      lent: () => this.#lent,
+      rolledBack: (reason) => this.#stream?.destroy(reason instanceof Error ? reason : undefined),
+    })
+    if (phase === 'stop-copy') this.#preCopied = { bytes: 0, chunks: 0 }
+    else {
+      this.#limitPreCopy(options.preCopyTimeout ?? PRE_COPY_TIMEOUT)
+      this.#askWhileReading(options.switchoverInterval)
+    }
+    this.#ending.followSignal()
   }
 
   get protocol(): 'v1' | 'v2' {
@@ -103,16 +104,32 @@ export class Save implements SaveSession {
     return this.#phase
   }
 
+  get quiescedAt(): number | undefined {
+    return this.#switchover.quiescedAt
+  }
+
   get stoppedAt(): number | undefined {
-    return this.#stoppedAt
+    return this.#switchover.stoppedAt
+  }
+
+  get switchedAt(): number | undefined {
+    return this.#switchover.switchedAt
   }
 
   get preCopied(): Moved | undefined {
     return this.#preCopied
   }
 
+  get rounds(): number {
+    return this.#rounds.count
+  }
+
+  get switchReason(): string | undefined {
+    return this.#switchReason ?? this.#rounds.reason
+  }
+
   get recovery(): Recovery | undefined {
-    return this.#recovery
+    return this.#ending.recovery
   }
 
   get moved(): Moved {
@@ -135,7 +152,7 @@ export class Save implements SaveSession {
       }
     } finally {
       this.#lent = false
-      if (this.#over) await this.#dispose()
+      if (this.#ending.over) await this.#dispose()
       else source.release()
     }
   }
@@ -147,26 +164,13 @@ export class Save implements SaveSession {
 
   readable(): Readable {
     this.#claim()
-    const { source } = this.#lane
-    const stream = new Readable({
+    this.#stream = readableOf({
       highWaterMark: this.#options.bufferSize ?? 2 ** 20,
-      read: () => {
-        this.#advance(() => source.nextOwned()).then(
-          ({ progress, data }) => stream.push(progress === 'end' || data === null ? null : Buffer.from(data)),
-          (error: Error) => stream.destroy(error),
-        )
-      },
-      destroy: (error, callback) => {
-        if (this.#phase === 'ended' && error === null) callback(null)
-        else
-          this.close().then(
-            () => callback(error),
-            (failure: Error) => callback(error ?? failure),
-          )
-      },
+      next: () => this.#advance(() => this.#lane.source.nextOwned()),
+      ended: () => this.#phase === 'ended',
+      close: () => this.close(),
     })
-    this.#stream = stream
-    return stream
+    return this.#stream
   }
 
   pipeTo(fd: number): Promise<Moved> {
@@ -202,22 +206,13 @@ export class Save implements SaveSession {
   }
 
   #claim(): void {
-    this.#checkOpen()
+    this.#ending.checkOpen()
     if (this.#claimed) {
       throw new VfioError('ERR_VFIO_BUSY', 'the save is being read, or was, and it is read once', {
         device: this.#protocol.device,
       })
     }
     this.#claimed = true
-  }
-
-  #checkOpen(): void {
-    if (this.#reason !== undefined) throw this.#reason
-    if (this.#over) throw this.#endedError()
-  }
-
-  #endedError(): VfioError {
-    return new VfioError('ERR_VFIO_SESSION_ENDED', 'the save is over', { device: this.#protocol.device })
   }
 
   /** One step of the loop that every consumer shares: until bytes came or the data has ended. A failure ends the session. */
@@ -227,16 +222,17 @@ export class Save implements SaveSession {
   ): Promise<T> {
     try {
       for (;;) {
-        this.#checkOpen()
+        this.#ending.checkOpen()
         this.#lent = false
         if (this.#wanted) await this.#toStopCopy()
         else if (this.#switching && this.#protocol.roundsAreWhole) await this.#switching
+        if (this.#phase === 'pre-copy') this.#rounds.reading(this.moved.bytes)
         const running = step()
         this.#step = running
         const turn = await running.finally(() => {
           this.#step = undefined
         })
-        this.#checkOpen()
+        this.#ending.checkOpen()
         if (turn.progress === 'end') {
           // v2 decides the end from the state before the read, so it is one even if the switch is not back yet.
           await this.#switching
@@ -245,7 +241,7 @@ export class Save implements SaveSession {
           return turn
         }
         if (turn.progress === 'bytes') {
-          this.#drainedInStopCopy = 0
+          this.#rounds.moved()
           if (kind === 'lends') this.#lent = true
           else if (this.#wanted) await this.#toStopCopy()
           return turn
@@ -253,60 +249,65 @@ export class Save implements SaveSession {
         await this.#drained()
       }
     } catch (error) {
-      throw await this.#fail(error)
+      throw await this.#ending.fail(error)
     }
   }
 
   async #drained(): Promise<void> {
     if (this.#switching) await this.#switching
-    if (this.#phase !== 'pre-copy') return this.#drainedAfterSwitch()
-    this.#round++
-    const { bytes } = this.moved
-    this.#pause = bytes > this.#bytesAtDrain ? FIRST_PAUSE : Math.min(2 * this.#pause, LONGEST_PAUSE)
-    this.#bytesAtDrain = bytes
-    const estimates = await this.#lane.estimates()
-    this.#checkOpen()
-    const woken = this.#sleep()
-    if (this.#phase !== 'pre-copy' || this.#wanted || this.#switching) return
-    const elapsedMs = performance.now() - this.#startedAt
-    const answer = this.#policy({ round: this.#round, bytes, elapsedMs, ...estimates })
-    const decision = await Promise.race([answer, woken])
-    this.#checkOpen()
-    if (decision === undefined || this.#wanted || this.#switching) return
-    if (decision === 'switch') return this.#toStopCopy()
-    const pause = setTimeout(this.#wake, this.#pause)
-    await woken
-    clearTimeout(pause)
-  }
-
-  // The read was sampled before the switch took place, or the device breaks the rule that stop-copy has no "nothing for now".
-  async #drainedAfterSwitch(): Promise<void> {
-    if (++this.#drainedInStopCopy > MAX_DRAINED_IN_STOP_COPY) {
-      throw new VfioError(
-        'ERR_VFIO_MALFORMED',
-        'the device has neither data nor an end of data in stop-copy',
-        {
-          device: this.#protocol.device,
-        },
-      )
+    if (this.#phase !== 'pre-copy') return this.#rounds.drainedAfterSwitch()
+    this.#atDrain = true
+    try {
+      await this.#asking
+      if (this.#stale()) return
+      const { bytes } = this.moved
+      this.#rounds.drained(bytes)
+      const estimates = await this.#lane.estimates()
+      this.#ending.checkOpen()
+      const decision = await this.#rounds.ask({ estimates, bytes, drained: true, stale: this.#stale })
+      if (decision === 'switch') await this.#toStopCopy()
+      else if (decision === 'continue') await this.#rounds.pause(this.#stale)
+    } finally {
+      this.#atDrain = false
     }
-    const woken = this.#sleep()
-    const pause = setTimeout(this.#wake, this.#drainedInStopCopy)
-    await woken
-    clearTimeout(pause)
   }
 
-  /** Resolves at the next #wake: a pause that is over, a switchover, the end of the session. */
-  #sleep(): Promise<undefined> {
-    return new Promise((resolve) => {
-      this.#wake = () => resolve(undefined)
-    })
+  /** Whether what the policy says does not matter any more. */
+  readonly #stale = (): boolean => {
+    this.#ending.checkOpen()
+    return this.#phase !== 'pre-copy' || this.#wanted || this.#switching !== undefined
+  }
+
+  #askWhileReading(interval: number | undefined): void {
+    if (interval === undefined || interval > LONGEST_TIMER) return
+    this.#ticker = setInterval(() => {
+      if (this.#atDrain) return
+      this.#asking ??= this.#askInBetween().finally(() => {
+        this.#asking = undefined
+      })
+    }, interval)
+    this.#ticker.unref()
+  }
+
+  async #askInBetween(): Promise<void> {
+    try {
+      if (this.#stale()) return
+      // Reading v1's pending_bytes in the middle of a round acknowledges what was not read yet.
+      const estimates = this.#protocol.roundsAreWhole ? NO_ESTIMATES : await this.#lane.estimates()
+      const { bytes } = this.moved
+      const decision = await this.#rounds.ask({ estimates, bytes, drained: false, stale: this.#stale })
+      if (decision === 'switch') void this.switchover().catch(() => {})
+    } catch (error) {
+      // The consumer learns of it.
+      await this.#ending.fail(error)
+    }
   }
 
   #limitPreCopy(milliseconds: number): void {
     // A longer timer of Node's fires at once.
     if (milliseconds > LONGEST_TIMER) return
     this.#timer = setTimeout(() => {
+      this.#switchReason = `the pre-copy took longer than its ${milliseconds} ms`
       // A failure has ended the session, and its consumer learns of it.
       this.switchover().catch(() => {})
     }, milliseconds)
@@ -315,7 +316,7 @@ export class Save implements SaveSession {
 
   async switchover(): Promise<void> {
     if (this.#phase === 'ended' || (this.#phase === 'stop-copy' && this.#switching === undefined)) return
-    this.#checkOpen()
+    this.#ending.checkOpen()
     try {
       if (!this.#protocol.roundsAreWhole || (this.#step === undefined && !this.#lent)) {
         await this.#toStopCopy()
@@ -326,18 +327,17 @@ export class Save implements SaveSession {
       this.#lane.source.pause()
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
       await this.#switching
-      this.#checkOpen()
+      this.#ending.checkOpen()
     } catch (error) {
-      throw await this.#fail(error)
+      throw await this.#ending.fail(error)
     }
   }
 
   #toStopCopy(): Promise<void> {
     this.#switching ??= (async () => {
-      clearTimeout(this.#timer)
+      this.#stopTimers()
       await this.#protocol.acknowledge()
-      this.#stoppedAt = performance.now()
-      await this.#protocol.lead('stop-copy')
+      await this.#switchover.run({ from: 'pre-copy', signal: this.#ending.signal })
       this.#preCopied = this.moved
       if (this.#phase === 'pre-copy') this.#phase = 'stop-copy'
     })().finally(() => {
@@ -348,12 +348,12 @@ export class Save implements SaveSession {
   }
 
   #notify(): void {
-    this.#wake()
+    this.#rounds.wake()
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   async complete(): Promise<void> {
-    this.#checkOpen()
+    this.#ending.checkOpen()
     if (this.#phase !== 'ended') {
       throw new VfioError(
         'ERR_VFIO_BUSY',
@@ -363,77 +363,34 @@ export class Save implements SaveSession {
         },
       )
     }
-    this.#over = true
     this.#disarm()
-    const ending = (async () => {
-      try {
-        await this.#protocol.lead('stop')
-      } finally {
-        await this.#dispose()
-        this.#release()
-      }
-    })()
-    // close() waits for the end, and leaves its failure to whoever asked for it.
-    this.#ending = ending.catch(() => {})
-    await ending
+    await this.#ending.complete()
   }
 
-  async close(): Promise<void> {
-    const first = !this.#over
-    await this.#end()
-    await this.#dispose()
-    if (first && this.#recovery?.ok === false) {
-      const error = new VfioError('ERR_VFIO_TRANSITION', `rolling back: ${this.#recovery.message}`, {
-        device: this.#protocol.device,
-      })
-      error.recovery = this.#recovery
-      throw error
-    }
+  close(): Promise<void> {
+    return this.#ending.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  readonly #onAbort = (): void => {
-    this.#reason ??= new VfioAbortError(this.#options.signal?.reason)
-    void this.#end()
-  }
-
-  /** Ends the session for `error`; resolves with the error that the caller is to see. */
-  async #fail(error: unknown): Promise<unknown> {
-    if (!this.#over) this.#reason ??= error
-    await this.#end()
-    return this.#reason ?? this.#endedError()
-  }
-
-  #end(): Promise<void> {
-    this.#over = true
-    this.#ending ??= this.#rollBack()
-    return this.#ending
-  }
-
-  async #rollBack(): Promise<void> {
+  async #quieten(): Promise<void> {
     this.#disarm()
     this.#notify()
     this.#lane.source.cancel()
-    // The device is led back only when nobody uses it any more.
     await this.#step?.catch(() => {})
     await this.#switching?.catch(() => {})
-    this.#recovery = await recover(this.#protocol, this.#options.recovery ?? 'previous', this.#previous)
-    if (this.#reason instanceof VfioError) this.#reason.recovery ??= this.#recovery
-    try {
-      // A chunk that is lent stays attached until its holder comes back for the next one, or closes the session.
-      if (!this.#lent) await this.#dispose()
-    } finally {
-      this.#release()
-      this.#stream?.destroy(this.#reason instanceof Error ? this.#reason : undefined)
-    }
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#timer)
+    clearInterval(this.#ticker)
   }
 
   #disarm(): void {
-    clearTimeout(this.#timer)
-    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#stopTimers()
+    this.#ending.ignoreSignal()
   }
 
   #dispose(): Promise<void> {

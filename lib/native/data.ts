@@ -46,8 +46,35 @@ export interface NativeCounters {
   readonly chunks: number
 }
 
+/** What a source or sink noted of its chunks and register accesses. */
+export interface NativeRecords {
+  /** Seven 64-bit words for each (FlightRecord of native/core/data/flight_ring.h), in the machine's byte order, the oldest first. */
+  readonly words: ArrayBuffer
+  /** What came before them and was dropped. */
+  readonly lostChunks: number
+  readonly lostBytes: number
+  readonly lostRegisters: number
+  readonly lostDeviceNs: bigint
+  /** When the youngest of what was dropped began, on CLOCK_MONOTONIC. */
+  readonly lostNs: bigint
+}
+
+/** Notes chunks and register accesses, while that is wanted. */
+export interface NativeRecording {
+  /** Keeps at most `capacity` records until they are taken; 0: no more. Off at the beginning. */
+  record(capacity: number): void
+  /** What was noted since the last time; null when that is nothing. */
+  takeRecords(): NativeRecords | null
+}
+
+/** How fast pumps may move data; several may share one. */
+export interface NativeRateLimit {
+  /** `bytesPerSecond` 0n: no limit. `burst` in bytes. Holds at once. */
+  set(bytesPerSecond: bigint, burst: bigint): void
+}
+
 /** Where a save's chunks come from. One call at a time. */
-export interface NativeSource {
+export interface NativeSource extends NativeRecording {
   /** A view of the mapped region (v1) or of a session buffer (v2): detached by the next call, or by release(). */
   next(): Promise<Outcome<NativeTurn>>
   /** The same in memory of the caller's own. */
@@ -55,11 +82,15 @@ export interface NativeSource {
   /** Detaches the chunk that next() lent, if any. */
   release(): void
   /** Until drained or the end; bytes as they are. `fd` is borrowed until the promise settles. */
-  pumpToFd(fd: number): Promise<Outcome<NativePumped>>
+  pumpToFd(fd: number, limit: NativeRateLimit | null): Promise<Outcome<NativePumped>>
   /** Until drained or the end, one data frame of `section` for each chunk. */
-  pumpToFrames(writer: NativeFrameWriter, section: number): Promise<Outcome<NativePumped>>
+  pumpToFrames(
+    writer: NativeFrameWriter,
+    section: number,
+    limit: NativeRateLimit | null,
+  ): Promise<Outcome<NativePumped>>
   /** Until drained or the end, chunk by chunk into a device of this process. */
-  pumpToSink(sink: NativeSink): Promise<Outcome<NativePumped>>
+  pumpToSink(sink: NativeSink, limit: NativeRateLimit | null): Promise<Outcome<NativePumped>>
   /** Totals since the source was made; may be read while a pump runs. */
   counters(): NativeCounters
   /** A pump in progress settles at the next chunk border. v1 needs it: its state must not change in the middle of a round. */
@@ -70,7 +101,7 @@ export interface NativeSource {
 }
 
 /** Where a load's chunks go. One call at a time. */
-export interface NativeSink {
+export interface NativeSink extends NativeRecording {
   /** One chunk. `data` must not change before the promise settles. */
   write(data: Uint8Array): Promise<Outcome<null>>
   /** Until the end of the descriptor's data; v2 only, since v1 needs its chunk borders. */

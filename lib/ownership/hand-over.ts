@@ -31,7 +31,7 @@ export async function handOver(device: MigratableDevice, options: HandOverOption
   if (!options.keep) await device.close()
 }
 
-export interface ReceiveOptions {
+export interface ReceiveDeviceOptions {
   /** Users from whom it is taken, besides this process's own and root. */
   readonly allowUids?: readonly number[]
   /** Stops waiting. */
@@ -54,7 +54,10 @@ const SAY_WITHIN = 5000
  * @param path as of a keeper's socket: in a directory that only its owner can enter, which is made if it is missing
  * @throws {VfioError} `ERR_VFIO_SOCKET_PLACE`, `ERR_VFIO_IN_USE`; `ABORT_ERR`
  */
-export async function receiveDevice(path: string, options: ReceiveOptions = {}): Promise<ReceivedDevice> {
+export async function receiveDevice(
+  path: string,
+  options: ReceiveDeviceOptions = {},
+): Promise<ReceivedDevice> {
   const { allowUids = [], signal } = options
   throwIfAborted(signal)
   const listener = await listenSafely(path, allowUids.length > 0)

@@ -17,8 +17,8 @@ export {
 export {
   type HandOverOptions,
   handOver,
+  type ReceiveDeviceOptions,
   type ReceivedDevice,
-  type ReceiveOptions,
   receiveDevice,
 } from './hand-over.js'
 export { holdDevices } from './hold-devices.js'

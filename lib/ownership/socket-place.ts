@@ -7,13 +7,27 @@ import { DescriptorListener, DescriptorSocket } from './descriptor-socket.js'
 /** How long somebody who listens at an old node may take to show it, in milliseconds. */
 const ANSWER_WITHIN = 2000
 
+/** Whether somebody listens at an existing node: who, for people, or `undefined` when its process is dead. */
+export type ListenerProbe = (path: string) => Promise<string | undefined>
+
 /**
- * Listens at `path`, in a directory that nobody else can enter: made with mode 0700 where it is missing (its parent must exist), and
- * refused where others could enter or write. A node that a dead process left is removed; a live one is not touched.
+ * Makes `path` a place where a socket can be made, in a directory that nobody else can enter: made with mode 0700 where it is missing (its
+ * parent must exist), and refused where others could enter or write. A node that a dead process left is removed; a live one is not
+ * touched.
  * @param toOthers other users may connect (who of them is served, SO_PEERCRED decides): the directory may then be entered, not written,
- *   by others, and is made with mode 0711, the node with 0666
+ *   by others, and is made with mode 0711; the node's mode, 0666, is for the caller to set
  * @throws {VfioError} `ERR_VFIO_SOCKET_PLACE`; `ERR_VFIO_IN_USE`: somebody listens there
  */
+export async function prepareSocketPlace(
+  path: string,
+  toOthers: boolean,
+  probe: ListenerProbe,
+): Promise<void> {
+  await checkDirectory(dirname(resolve(path)), toOthers)
+  await removeStale(path, probe)
+}
+
+/** Listens for descriptors at `path`: see {@link prepareSocketPlace}. */
 export async function listenSafely(path: string, toOthers: boolean): Promise<DescriptorListener> {
   if (path.includes('#')) {
     throw new VfioError(
@@ -21,12 +35,22 @@ export async function listenSafely(path: string, toOthers: boolean): Promise<Des
       `${path}: what follows a # is the name of a device (held:SOCKET#NAME)`,
     )
   }
-  const directory = dirname(resolve(path))
-  await checkDirectory(directory, toOthers)
-  await removeStale(path)
+  await prepareSocketPlace(path, toOthers, whoListens)
   const listener = await DescriptorListener.listen(path)
   if (toOthers) await chmod(path, 0o666)
   return listener
+}
+
+async function whoListens(path: string): Promise<string | undefined> {
+  try {
+    await using socket = await DescriptorSocket.connect(path, { timeout: ANSWER_WITHIN })
+    return `process ${socket.peer.pid}`
+  } catch (error) {
+    const cause = (error as { cause?: { code?: unknown } }).cause?.code
+    if (cause === 'ECONNREFUSED') return undefined
+    if (cause === 'EPROTOTYPE') return 'a process that takes another kind of connection'
+    throw error
+  }
 }
 
 async function checkDirectory(directory: string, toOthers: boolean): Promise<void> {
@@ -57,7 +81,7 @@ function notThere(directory: string, cause: unknown): VfioError {
   return new VfioError('ERR_VFIO_SOCKET_PLACE', `${directory} cannot be made: ${message}`, { cause })
 }
 
-async function removeStale(path: string): Promise<void> {
+async function removeStale(path: string, probe: ListenerProbe): Promise<void> {
   let found: Awaited<ReturnType<typeof lstat>>
   try {
     found = await lstat(path)
@@ -68,16 +92,7 @@ async function removeStale(path: string): Promise<void> {
   if (!found.isSocket()) {
     throw new VfioError('ERR_VFIO_SOCKET_PLACE', `${path} exists and is no socket`)
   }
-  try {
-    await using socket = await DescriptorSocket.connect(path, { timeout: ANSWER_WITHIN })
-    const { pid } = socket.peer
-    throw new VfioError('ERR_VFIO_IN_USE', `process ${pid} listens at ${path}`)
-  } catch (error) {
-    const refused =
-      error instanceof VfioError &&
-      error.code === 'ERR_VFIO_PEER_LOST' &&
-      (error.cause as { code?: unknown } | undefined)?.code === 'ECONNREFUSED'
-    if (!refused) throw error
-  }
+  const listens = await probe(path)
+  if (listens !== undefined) throw new VfioError('ERR_VFIO_IN_USE', `${listens} listens at ${path}`)
   await unlink(path)
 }

@@ -56,6 +56,11 @@ export class ImageFile implements AsyncDisposable {
     return this.#handle.fd
   }
 
+  /** Writes a text at the end of what was written so far. */
+  async write(text: string): Promise<void> {
+    await this.#handle.appendFile(text)
+  }
+
   /**
    * Everything to disk, then the name, then the folder to disk. On failure nothing is left behind.
    * @throws {VfioError} `ERR_VFIO_FILE_EXISTS`: somebody else made a file of that name meanwhile

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include "binding/address_space_handle.h"
+#include "binding/cancellation_handle.h"
 #include "binding/constants.h"
 #include "binding/container_handle.h"
 #include "binding/descriptor_handle.h"
@@ -11,6 +12,7 @@
 #include "binding/dirty_bitmap_handle.h"
 #include "binding/dma_buffer_handle.h"
 #include "binding/event_fd_handle.h"
+#include "binding/file_lock_handle.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
@@ -19,12 +21,14 @@
 #include "binding/iommufd_handle.h"
 #include "binding/mapping_handle.h"
 #include "binding/message_socket_handle.h"
+#include "binding/rate_limit_handle.h"
 #include "binding/server_handle.h"
 #include "binding/session_handle.h"
 #include "binding/simulated.h"
 #include "binding/simulation_handle.h"
 #include "binding/sink_handle.h"
 #include "binding/source_handle.h"
+#include "binding/stream_socket_handle.h"
 #include "binding/vfio_user_client.h"
 
 #ifndef VFM_VERSION
@@ -50,6 +54,11 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<DescriptorHandle>(env);
   define<MessageSocketHandle>(env);
   define<MessageListenerHandle>(env);
+  define<FileLockHandle>(env);
+  define<RateLimitHandle>(env);
+  define<CancellationHandle>(env);
+  define<StreamSocketHandle>(env);
+  define<StreamListenerHandle>(env);
   define<ServerHandle>(env);
   define<IommufdHandle>(env);
   define<IoasHandle>(env);
@@ -81,6 +90,13 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("connectSocket", Napi::Function::New(env, &connectSocket, "connectSocket"));
   exports.Set("socketOver", Napi::Function::New(env, &socketOver, "socketOver"));
   exports.Set("listenAt", Napi::Function::New(env, &listenAt, "listenAt"));
+  exports.Set("lockDescriptor", Napi::Function::New(env, &lockDescriptor, "lockDescriptor"));
+  exports.Set("isDescriptorLocked", Napi::Function::New(env, &isDescriptorLocked, "isDescriptorLocked"));
+  exports.Set("createRateLimit", Napi::Function::New(env, &createRateLimit, "createRateLimit"));
+  exports.Set("createCancellation", Napi::Function::New(env, &createCancellation, "createCancellation"));
+  exports.Set("connectStream", Napi::Function::New(env, &connectStream, "connectStream"));
+  exports.Set("listenStream", Napi::Function::New(env, &listenStream, "listenStream"));
+  exports.Set("streamPair", Napi::Function::New(env, &streamPair, "streamPair"));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;

@@ -14,7 +14,8 @@ Napi::Function SinkHandle::classDefinition(Napi::Env env) {
       env, kName,
       {InstanceMethod<&SinkHandle::write>("write"), InstanceMethod<&SinkHandle::pumpFromFd>("pumpFromFd"),
        InstanceMethod<&SinkHandle::pumpFromFrames>("pumpFromFrames"),
-       InstanceMethod<&SinkHandle::counters>("counters"), InstanceMethod<&SinkHandle::cancel>("cancel"),
+       InstanceMethod<&SinkHandle::counters>("counters"), InstanceMethod<&SinkHandle::record>("record"),
+       InstanceMethod<&SinkHandle::takeRecords>("takeRecords"), InstanceMethod<&SinkHandle::cancel>("cancel"),
        InstanceMethod<&SinkHandle::close>("close")});
 }
 
@@ -23,6 +24,7 @@ SinkHandle::SinkHandle(const Napi::CallbackInfo& info)
   Init init = takeInit<Init>(info);
   sink_ = std::move(init.sink);
   cancellation_ = std::move(init.cancellation);
+  sink_->noteIn(control_->flight);
   piece_ = init.piece;
 }
 
@@ -39,9 +41,15 @@ Napi::Value SinkHandle::write(const Napi::CallbackInfo& info) {
   return runtime.run<std::nullptr_t>(
       info.Env(), lane_,
       [sink = sink_, control = control_, pinned = std::move(pinned)]() mutable -> Result<std::nullptr_t> {
+        ChunkTimer timer(*control->flight, ChunkTimer::Device::kLast);
+        timer.half();
         Status taken = sink->put(pinned.bytes);
         pinned.done();
-        if (!taken) return std::move(taken).failure();
+        if (!taken) {
+          timer.failed(taken.failure());
+          return std::move(taken).failure();
+        }
+        timer.done(pinned.bytes.size);
         control->count(pinned.bytes.size);
         return nullptr;
       },
@@ -106,6 +114,14 @@ Napi::Value SinkHandle::pumpFromFrames(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SinkHandle::counters(const Napi::CallbackInfo& info) { return toObject(info.Env(), *control_); }
+
+Napi::Value SinkHandle::record(const Napi::CallbackInfo& info) {
+  return setRecording(info, *control_->flight);
+}
+
+Napi::Value SinkHandle::takeRecords(const Napi::CallbackInfo& info) {
+  return binding::takeRecords(info.Env(), *control_->flight);
+}
 
 Napi::Value SinkHandle::cancel(const Napi::CallbackInfo& info) {
   cancellation_->cancel();

@@ -30,6 +30,8 @@ class SinkHandle : public Napi::ObjectWrap<SinkHandle> {
   Napi::Value pumpFromFd(const Napi::CallbackInfo& info);
   Napi::Value pumpFromFrames(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
+  Napi::Value record(const Napi::CallbackInfo& info);
+  Napi::Value takeRecords(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 

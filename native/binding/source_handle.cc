@@ -6,6 +6,7 @@
 #include "binding/arguments.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/pump_values.h"
+#include "binding/rate_limit_handle.h"
 #include "binding/sink_handle.h"
 
 namespace vfm::binding {
@@ -17,8 +18,10 @@ Napi::Function SourceHandle::classDefinition(Napi::Env env) {
        InstanceMethod<&SourceHandle::release>("release"), InstanceMethod<&SourceHandle::pumpToFd>("pumpToFd"),
        InstanceMethod<&SourceHandle::pumpToFrames>("pumpToFrames"),
        InstanceMethod<&SourceHandle::pumpToSink>("pumpToSink"),
-       InstanceMethod<&SourceHandle::counters>("counters"), InstanceMethod<&SourceHandle::pause>("pause"),
-       InstanceMethod<&SourceHandle::cancel>("cancel"), InstanceMethod<&SourceHandle::close>("close")});
+       InstanceMethod<&SourceHandle::counters>("counters"), InstanceMethod<&SourceHandle::record>("record"),
+       InstanceMethod<&SourceHandle::takeRecords>("takeRecords"),
+       InstanceMethod<&SourceHandle::pause>("pause"), InstanceMethod<&SourceHandle::cancel>("cancel"),
+       InstanceMethod<&SourceHandle::close>("close")});
 }
 
 SourceHandle::SourceHandle(const Napi::CallbackInfo& info)
@@ -26,6 +29,7 @@ SourceHandle::SourceHandle(const Napi::CallbackInfo& info)
   Init init = takeInit<Init>(info);
   source_ = std::move(init.source);
   cancellation_ = std::move(init.cancellation);
+  source_->noteIn(control_->flight);
 }
 
 Napi::Value SourceHandle::next(const Napi::CallbackInfo& info) { return turn(info.Env(), false); }
@@ -38,7 +42,17 @@ Napi::Value SourceHandle::turn(Napi::Env env, bool owned) {
   loan_.end();
   Ref();
   return Runtime::of(env).run<Turn>(
-      env, lane_, [source = source_, owned] { return owned ? source->nextOwned() : source->next(); },
+      env, lane_,
+      [source = source_, flight = control_->flight, owned] {
+        ChunkTimer timer(*flight, ChunkTimer::Device::kFirst);
+        auto turn = owned ? source->nextOwned() : source->next();
+        timer.half();
+        if (!turn)
+          timer.failed(turn.failure());
+        else if (turn->progress == Progress::kBytes)
+          timer.done(turn->bytes.size);
+        return turn;
+      },
       [this, owned](Napi::Env env, Turn turn) -> Napi::Value {
         Napi::Object object = Napi::Object::New(env);
         object.Set("progress", nameOf(turn.progress));
@@ -94,11 +108,11 @@ Napi::Value SourceHandle::pumpToFd(const Napi::CallbackInfo& info) {
     return failed(info.Env(), Failure::system(errno, "fcntl", "F_DUPFD_CLOEXEC " + std::to_string(borrowed)));
   return pump(
       info.Env(),
-      [fd = std::make_shared<UniqueFd>(std::move(fd)), cancellation = cancellation_](
-          ChunkSource& source, PumpControl& control) -> Result<Pumped> {
+      [fd = std::make_shared<UniqueFd>(std::move(fd)), cancellation = cancellation_,
+       limit = RateLimitHandle::of(info[1])](ChunkSource& source, PumpControl& control) -> Result<Pumped> {
         auto output = Output::over(fd->get());
         if (!output) return std::move(output).failure();
-        return pumpToOutput(source, *output, *cancellation, control);
+        return pumpToOutput(source, *output, *cancellation, control, {limit.get(), cancellation.get()});
       },
       [] {});
 }
@@ -123,8 +137,9 @@ Napi::Value SourceHandle::pumpToFrames(const Napi::CallbackInfo& info) {
   }
   return pump(
       info.Env(),
-      [open = writer->open(), section](ChunkSource& source, PumpControl& control) {
-        return vfm::pumpToFrames(source, *open->writer, section, control);
+      [open = writer->open(), section, cancellation = cancellation_, limit = RateLimitHandle::of(info[2])](
+          ChunkSource& source, PumpControl& control) {
+        return vfm::pumpToFrames(source, *open->writer, section, control, {limit.get(), cancellation.get()});
       },
       over);
 }
@@ -147,13 +162,22 @@ Napi::Value SourceHandle::pumpToSink(const Napi::CallbackInfo& info) {
   }
   return pump(
       info.Env(),
-      [target = sink->sink(), targetControl = sink->control()](ChunkSource& source, PumpControl& control) {
-        return vfm::pumpToSink(source, *target, control, *targetControl);
+      [target = sink->sink(), targetControl = sink->control(), cancellation = cancellation_,
+       limit = RateLimitHandle::of(info[1])](ChunkSource& source, PumpControl& control) {
+        return vfm::pumpToSink(source, *target, control, *targetControl, {limit.get(), cancellation.get()});
       },
       over);
 }
 
 Napi::Value SourceHandle::counters(const Napi::CallbackInfo& info) { return toObject(info.Env(), *control_); }
+
+Napi::Value SourceHandle::record(const Napi::CallbackInfo& info) {
+  return setRecording(info, *control_->flight);
+}
+
+Napi::Value SourceHandle::takeRecords(const Napi::CallbackInfo& info) {
+  return binding::takeRecords(info.Env(), *control_->flight);
+}
 
 Napi::Value SourceHandle::pause(const Napi::CallbackInfo& info) {
   if (turnstile_.busy()) control_->pause = true;

@@ -28,6 +28,8 @@ class SourceHandle : public Napi::ObjectWrap<SourceHandle> {
   Napi::Value pumpToFrames(const Napi::CallbackInfo& info);
   Napi::Value pumpToSink(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
+  Napi::Value record(const Napi::CallbackInfo& info);
+  Napi::Value takeRecords(const Napi::CallbackInfo& info);
   Napi::Value pause(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);

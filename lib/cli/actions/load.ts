@@ -6,14 +6,27 @@ import { carryOut, checkEnding, checkReceiver, deposit, endingText, plannedEndin
 import { readKeyFile } from '../key-file.js'
 import { loadReport } from '../load-report.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
+import { type RunRecording, withRunReport } from '../run-recording.js'
 import { vfTokenOption } from '../vf-token.js'
 import { withWhereabouts } from '../whereabouts.js'
 
-export async function load(
+export function load(
   spec: string,
   programArguments: readonly string[],
   options: LoadCommandOptions,
   context: CommandContext,
+): Promise<number> {
+  return withRunReport(options, 'load', context.progress, (run) =>
+    loadRecorded(spec, programArguments, options, context, run),
+  )
+}
+
+async function loadRecorded(
+  spec: string,
+  programArguments: readonly string[],
+  options: LoadCommandOptions,
+  context: CommandContext,
+  run: RunRecording,
 ): Promise<number> {
   const { signal, progress } = context
   const ending = plannedEnding(options, programArguments)
@@ -31,8 +44,10 @@ export async function load(
         dataPath: options.dataPath,
         key,
         signal,
+        recorder: run.recorder,
         onProgress: (sample) => progress.update({ ...sample, total }),
       })
+      await run.write()
       const digest = region === undefined ? undefined : await regionDigest(device, region, signal)
       const heldAs = await deposit(device, options)
       context.report(

@@ -3,16 +3,30 @@ import { type MigratableDevice, migrate, openDevice } from '../../index.js'
 import type { CommandContext } from '../command-run.js'
 import type { MigrateCommandOptions } from '../commands/migrate.js'
 import { carryOut, checkEnding, checkReceiver, deposit, endingText, plannedEnding } from '../ending.js'
+import { switchoverOf } from '../policy-choice.js'
 import { regionDigest, regionIndex } from '../region-digest.js'
 import { migrationReport } from '../report.js'
+import { type RunRecording, withRunReport } from '../run-recording.js'
 import { vfTokenOption } from '../vf-token.js'
 import { withWhereabouts } from '../whereabouts.js'
 
-export async function migrateDevices(
+export function migrateDevices(
   specs: { readonly source: string; readonly destination: string },
   programArguments: readonly string[],
   options: MigrateCommandOptions,
   context: CommandContext,
+): Promise<number> {
+  return withRunReport(options, 'migrate', context.progress, (run) =>
+    migrateRecorded(specs, programArguments, options, context, run),
+  )
+}
+
+async function migrateRecorded(
+  specs: { readonly source: string; readonly destination: string },
+  programArguments: readonly string[],
+  options: MigrateCommandOptions,
+  context: CommandContext,
+  run: RunRecording,
 ): Promise<number> {
   const { signal, progress } = context
   const ending = plannedEnding(options, programArguments)
@@ -29,12 +43,15 @@ export async function migrateDevices(
     const before = await digestOf(source)
     const moved = await migrate(source, destination, {
       preCopy: options.preCopy,
+      ...switchoverOf(options),
       recovery: { source: options.recovery },
       dataPath: options.dataPath,
       ...(options.bufferSize === undefined ? {} : { bufferSize: options.bufferSize }),
       signal,
+      recorder: run.recorder,
       onProgress: (sample) => progress.update(sample),
     })
+    await run.write()
     const after = await digestOf(destination)
     const heldAs = await deposit(destination, options)
     context.report(

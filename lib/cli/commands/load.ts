@@ -9,10 +9,12 @@ import {
   digestOption,
   endingOptions,
   keyOption,
+  reportOptions,
   vfTokenFileOption,
 } from '../options.js'
+import type { RunReportOptions } from '../run-recording.js'
 
-export interface LoadCommandOptions extends CommonOptions, EndingOptions {
+export interface LoadCommandOptions extends CommonOptions, EndingOptions, RunReportOptions {
   readonly input: string
   readonly keyFile?: string
   readonly digest?: string
@@ -35,7 +37,7 @@ export function loadCommand(): Command {
         .choices(dataPaths)
         .default('auto'),
     )
-  return common(endingOptions(vfTokenFileOption(digestOption(keyOption(command)))), [
+  return common(reportOptions(endingOptions(vfTokenFileOption(digestOption(keyOption(command))))), [
     'load 0000:17:00.3 -i nic.vfm --hold',
     'load 0000:17:00.3 -i nic.vfm --exec vmm -- --vfio-fd 3',
     'load sim:v2,state=64MiB -i nic.vfm --digest bar2',

@@ -2,9 +2,18 @@
 import { Command } from 'commander'
 import { type CommonOptions, runCommand } from '../command-run.js'
 import type { EndingOptions } from '../ending.js'
-import { common, deviceArgument, digestOption, endingOptions, saveOptions } from '../options.js'
+import {
+  common,
+  deviceArgument,
+  digestOption,
+  endingOptions,
+  reportOptions,
+  saveOptions,
+} from '../options.js'
+import { type PolicyFlags, policyOptions } from '../policy-options.js'
+import type { RunReportOptions } from '../run-recording.js'
 
-export interface MigrateCommandOptions extends CommonOptions, EndingOptions {
+export interface MigrateCommandOptions extends CommonOptions, EndingOptions, PolicyFlags, RunReportOptions {
   readonly digest?: string
   readonly sourceVfTokenFile?: string
   readonly destinationVfTokenFile?: string
@@ -30,8 +39,9 @@ export function migrateCommand(): Command {
       '--destination-vf-token-file <file>',
       'the same for the destination; VFIO_VF_TOKEN stands for both',
     )
-  return common(endingOptions(digestOption(saveOptions(command))), [
+  return common(reportOptions(endingOptions(digestOption(policyOptions(saveOptions(command))))), [
     'migrate 0000:17:00.2 0000:17:00.3 --hold',
+    'migrate 0000:17:00.2 0000:17:00.3 --policy qemu --downtime-limit 200ms --on-limit abort --hold',
     'migrate 0000:17:00.2 0000:17:00.3 --no-pre-copy --exec vmm -- --vfio-fd 3',
     'migrate sim:v2,state=256MiB,seed=7 sim:v2,state=256MiB --digest bar2 --json',
   ]).action(

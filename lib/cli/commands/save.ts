@@ -6,11 +6,14 @@ import {
   deviceArgument,
   digestOption,
   keyOption,
+  reportOptions,
   saveOptions,
   vfTokenFileOption,
 } from '../options.js'
+import { type PolicyFlags, policyOptions } from '../policy-options.js'
+import type { RunReportOptions } from '../run-recording.js'
 
-export interface SaveCommandOptions extends CommonOptions {
+export interface SaveCommandOptions extends CommonOptions, PolicyFlags, RunReportOptions {
   readonly output: string
   readonly overwrite?: boolean
   readonly strong?: boolean
@@ -35,11 +38,14 @@ export function saveCommand(): Command {
     .requiredOption('-o, --output <file>', 'where to; - is stdout, the report then goes to stderr')
     .option('--overwrite', 'replace the file if it exists')
     .option('--strong', 'add a SHA-256 to every frame')
-  return common(vfTokenFileOption(digestOption(keyOption(saveOptions(command)))), [
-    'save 0000:17:00.2 -o nic.vfm',
-    'save 0000:17:00.2 -o nic.vfm --strong --key-file fleet.key',
-    'save sim:v2,state=64MiB,seed=7 -o - | ssh there vfio-migrate load 0000:17:00.2 -i - --hold',
-  ]).action((spec: string, options: SaveCommandOptions) =>
+  return common(
+    reportOptions(vfTokenFileOption(digestOption(keyOption(policyOptions(saveOptions(command)))))),
+    [
+      'save 0000:17:00.2 -o nic.vfm',
+      'save 0000:17:00.2 -o nic.vfm --strong --key-file fleet.key',
+      'save sim:v2,state=64MiB,seed=7 -o - | ssh there vfio-migrate load 0000:17:00.2 -i - --hold',
+    ],
+  ).action((spec: string, options: SaveCommandOptions) =>
     runCommand(options, { reportOnStderr: options.output === '-' }, async (context) => {
       const { save } = await import('../actions/save.js')
       return save(spec, options, context)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import type { Device } from '../../device/device.js'
 import type { Region, RegionInfo } from '../../device/region.js'
+import { beginning, channels, monotonicNs } from '../../diagnostics/channels.js'
 import { throwIfAborted, VfioError } from '../../errors/index.js'
 import type { LoadOptions } from '../load-session.js'
 import type { MigrationCapabilities } from '../migration.js'
-import type { LeadOptions, LoadLane, Protocol, SaveLane } from '../protocol.js'
+import { type LeadOptions, type LoadLane, NO_ESTIMATES, type Protocol, type SaveLane } from '../protocol.js'
 import { actualState, deadEnd, isLost, noRoute, refusal } from '../refusal.js'
 import type { SaveOptions } from '../save-session.js'
 import type { MigrationState, TargetState } from '../state.js'
@@ -57,27 +58,43 @@ export class V1Protocol implements Protocol {
       throwIfAborted(options.signal)
       const left = path[at - 1] as MigrationState
       const entered = path[at] as V1State
-      const driver = this.#device.personality ?? this.#device.driver
-      const failed = (actual: MigrationState | 'unknown', cause?: unknown) =>
-        refusal(this.device, { from, to: target, path, failed: [left, entered], actual, cause, driver })
+      const began = beginning(channels.state)
+      const told = (actual: MigrationState | 'unknown', cause?: unknown): void => {
+        if (began === undefined) return
+        this.#device.trace.state(began, { from: left, to: entered }, monotonicNs() - began, actual, cause)
+      }
+      const failed = (actual: MigrationState | 'unknown', cause?: unknown) => {
+        const driver = this.#device.personality ?? this.#device.driver
+        const failure = { from, to: target, path, failed: [left, entered] as const, actual, cause, driver }
+        const error = refusal(this.device, failure)
+        told(actual, cause ?? error)
+        return error
+      }
+      const lost = (cause: unknown): unknown => {
+        told('unknown', cause)
+        return cause
+      }
       try {
         await this.#registers.writeState(withState(raw, entered))
       } catch (cause) {
-        if (isLost(cause)) throw cause
+        if (isLost(cause)) throw lost(cause)
         throw failed(await actualState(this), cause)
       }
       // The write can succeed and the device still be elsewhere: its error state is only ever seen by reading.
       try {
         raw = await this.#registers.readState()
       } catch (cause) {
-        if (isLost(cause)) throw cause
+        if (isLost(cause)) throw lost(cause)
         throw failed('unknown', cause)
       }
       if (stateOf(raw) !== entered) throw failed(stateOf(raw))
+      told(entered)
       options.onStep?.(entered)
     }
     return target
   }
+
+  async preparePreCopy(): Promise<void> {}
 
   canSaveHere(): boolean {
     return true
@@ -95,8 +112,7 @@ export class V1Protocol implements Protocol {
     return {
       source,
       estimates: async () => ({
-        initialBytes: undefined,
-        dirtyBytes: undefined,
+        ...NO_ESTIMATES,
         pendingBytes: await this.#registers.readPendingBytes(),
       }),
       close: () => source.close(),

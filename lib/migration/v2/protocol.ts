@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: MIT
+
+import { VFIO_DEVICE_FEATURE_SET, VFIO_PRECOPY_INFO_REINIT } from '../../constants.js'
 import type { Device } from '../../device/device.js'
 import type { DeviceSession } from '../../device/device-session.js'
+import { featureId } from '../../device/features.js'
+import { beginning, channels, monotonicNs } from '../../diagnostics/channels.js'
 import { throwIfAborted, VfioError, type VfioTransitionError } from '../../errors/index.js'
 import type { LoadOptions } from '../load-session.js'
 import type { MigrationCapabilities } from '../migration.js'
-import type { LeadOptions, LoadLane, PreCopyEstimates, Protocol, SaveLane } from '../protocol.js'
+import {
+  type LeadOptions,
+  type LoadLane,
+  NO_ESTIMATES,
+  type PreCopyEstimates,
+  type Protocol,
+  type SaveLane,
+} from '../protocol.js'
 import { actualState, deadEnd, isLost, noRoute, refusal } from '../refusal.js'
 import type { SaveOptions } from '../save-session.js'
 import type { MigrationState, TargetState } from '../state.js'
@@ -29,6 +40,8 @@ export class V2Protocol implements Protocol {
   readonly #flags: bigint
   // The session of the group the device is in, while nobody reads or writes it yet.
   #session: DeviceSession | undefined
+  // Whether the driver was told that we know VFIO_PRECOPY_INFO_REINIT. Others echo whatever flags there were.
+  #reinitIsTrue = false
 
   constructor(device: Device, flags: bigint) {
     this.#device = device
@@ -95,11 +108,23 @@ export class V2Protocol implements Protocol {
     path: readonly MigrationState[],
   ): Promise<MigrationState> {
     let session: DeviceSession | undefined
+    const began = beginning(channels.state)
+    let took = 0n
+    const told = (actual: MigrationState | 'unknown', cause?: unknown): void => {
+      if (began !== undefined) this.#device.trace.state(began, { from, to }, took, actual, cause)
+    }
+    const answered = (): void => {
+      if (began !== undefined) took = monotonicNs() - began
+    }
     try {
-      session = await this.#device.setMigrationState(numberOfState(to))
+      session = await this.#device.setMigrationState(numberOfState(to)).finally(answered)
     } catch (cause) {
-      if (isLost(cause)) throw cause
+      if (isLost(cause)) {
+        told('unknown', cause)
+        throw cause
+      }
       const actual = await actualState(this)
+      told(actual, cause)
       if (!isSaving(actual as MigrationState) && actual !== 'resuming') await this.#drop()
       throw this.#refusal(from, to, path, actual, cause)
     }
@@ -109,15 +134,22 @@ export class V2Protocol implements Protocol {
       this.#session = session
     }
     if (continues && session !== undefined) {
-      throw new VfioError(
+      const error = new VfioError(
         'ERR_VFIO_MALFORMED',
         `${from} -> ${to} began another session: the device was reset or used by somebody else meanwhile`,
         { device: this.device },
       )
+      told('unknown', error)
+      throw error
     }
     const actual = await actualState(this)
-    if (actual === to) return to
-    throw this.#refusal(from, to, path, actual, undefined)
+    if (actual === to) {
+      told(actual)
+      return to
+    }
+    const refused = this.#refusal(from, to, path, actual, undefined)
+    told(actual, refused)
+    throw refused
   }
 
   #refusal(
@@ -135,6 +167,18 @@ export class V2Protocol implements Protocol {
     const session = this.#session
     this.#session = undefined
     await session?.close()
+  }
+
+  async preparePreCopy(): Promise<void> {
+    this.#reinitIsTrue = false
+    try {
+      if (!(await this.#device.probeFeature(featureId.precopyInfo2)).set) return
+      await this.#device.feature(VFIO_DEVICE_FEATURE_SET | featureId.precopyInfo2)
+      this.#reinitIsTrue = true
+    } catch (cause) {
+      // Nothing is lost without it: most drivers, and all before 2026, do not know the feature.
+      if (isLost(cause)) throw cause
+    }
   }
 
   canSaveHere(): boolean {
@@ -159,7 +203,7 @@ export class V2Protocol implements Protocol {
     const source = session.source(options.bufferSize ?? DEFAULT_BUFFER)
     return {
       source,
-      estimates: () => estimatesOf(session),
+      estimates: () => estimatesOf(session, this.#reinitIsTrue),
       close: async () => {
         await source.close()
         await session.close()
@@ -198,14 +242,15 @@ export class V2Protocol implements Protocol {
   }
 }
 
-async function estimatesOf(session: DeviceSession): Promise<PreCopyEstimates> {
+async function estimatesOf(session: DeviceSession, reinitIsTrue: boolean): Promise<PreCopyEstimates> {
   try {
-    const { initialBytes, dirtyBytes } = await session.precopyInfo()
-    return { initialBytes, dirtyBytes, pendingBytes: undefined }
+    const { flags, initialBytes, dirtyBytes } = await session.precopyInfo()
+    const reinitialised = reinitIsTrue && (flags & VFIO_PRECOPY_INFO_REINIT) !== 0
+    return { initialBytes, dirtyBytes, pendingBytes: undefined, reinitialised }
   } catch (cause) {
     // Some drivers fail the request in states where the uAPI allows it, and they are estimates: a save can do without.
     if (isLost(cause)) throw cause
-    return { initialBytes: undefined, dirtyBytes: undefined, pendingBytes: undefined }
+    return NO_ESTIMATES
   }
 }
 

@@ -2,8 +2,11 @@
 // Where the data of a load goes, the same for both protocols.
 #pragma once
 
+#include <memory>
+
 #include "core/base/result.h"
 #include "core/base/span.h"
+#include "core/data/flight_ring.h"
 
 namespace vfm {
 
@@ -22,6 +25,8 @@ class ChunkSink {
   virtual bool needsBorders() const = 0;
   // From any thread: calls in progress and to come return Reason::kCancelled as soon as the backend can.
   virtual void cancel() = 0;
+  // As ChunkSource::noteIn.
+  virtual void noteIn(std::shared_ptr<FlightRing>) {}
 };
 
 }  // namespace vfm

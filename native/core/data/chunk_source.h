@@ -7,6 +7,7 @@
 
 #include "core/base/result.h"
 #include "core/base/span.h"
+#include "core/data/flight_ring.h"
 #include "core/device/session.h"
 
 namespace vfm {
@@ -28,6 +29,8 @@ class ChunkSource {
   virtual Result<Turn> nextOwned() = 0;
   // From any thread: calls in progress and to come return Reason::kCancelled as soon as the backend can.
   virtual void cancel() = 0;
+  // Where to note what chunks alone do not show, before the first of them; the pumps note the chunks.
+  virtual void noteIn(std::shared_ptr<FlightRing>) {}
 };
 
 }  // namespace vfm

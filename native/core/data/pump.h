@@ -6,10 +6,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 #include "core/data/chunk_sink.h"
 #include "core/data/chunk_source.h"
+#include "core/data/flight_ring.h"
 #include "core/data/frame_cursor.h"
+#include "core/data/rate_limit.h"
 #include "core/io/cancellation.h"
 #include "core/io/input.h"
 #include "core/io/output.h"
@@ -22,6 +25,7 @@ struct PumpControl {
   std::atomic<uint64_t> bytes{0};  // totals of the source or sink, over all its pumps
   std::atomic<uint64_t> chunks{0};
   std::atomic<bool> pause{false};  // a running pump stops at the next chunk border and clears it
+  const std::shared_ptr<FlightRing> flight = std::make_shared<FlightRing>();
 
   void count(size_t size) {
     bytes.fetch_add(size, std::memory_order_relaxed);
@@ -36,12 +40,14 @@ struct Pumped {
   uint64_t chunks = 0;
 };
 
-// Each runs until the source is drained or at its end, or is paused.
+// Each runs until the source is drained or at its end, or is paused. A limit is waited for at chunk borders
+// only, where a pump may be paused.
 Result<Pumped> pumpToOutput(ChunkSource& source, Output& output, const Cancellation& cancellation,
-                            PumpControl& control);
-Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section, PumpControl& control);
+                            PumpControl& control, const Pace& pace = {});
+Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section, PumpControl& control,
+                            const Pace& pace = {});
 Result<Pumped> pumpToSink(ChunkSource& source, ChunkSink& sink, PumpControl& control,
-                          PumpControl& sinkControl);
+                          PumpControl& sinkControl, const Pace& pace = {});
 
 // Until the input ends; only for sinks that do not need borders.
 Result<Pumped> pumpFromInput(Input& input, ChunkSink& sink, size_t piece, const Cancellation& cancellation,

@@ -6,57 +6,18 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <chrono>
 #include <cstring>
+
+#include "core/io/wait.h"
 
 namespace vfm {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // The kernel passes no more than this in one message (SCM_MAX_FD). With room for all of them none is closed
 // unseen, and a message with too many is told from one that was cut.
 constexpr size_t kKernelsMost = 253;
 constexpr int kBacklog = 16;
 constexpr int kRetryMilliseconds = 20;
-
-class Deadline {
- public:
-  explicit Deadline(int milliseconds)
-      : endless_(milliseconds < 0), end_(Clock::now() + std::chrono::milliseconds(milliseconds)) {}
-  int left() const {
-    if (endless_) return -1;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end_ - Clock::now()).count();
-    return left > 0 ? static_cast<int>(left) : 0;
-  }
-  bool passed() const { return !endless_ && Clock::now() >= end_; }
-
- private:
-  bool endless_;
-  Clock::time_point end_;
-};
-
-// Until `fd` is ready, or in error, which the next call reports.
-Status await(int fd, short events, const Cancellation& cancellation, const Deadline& deadline,
-             const char* operation) {
-  pollfd watched[2] = {{fd, events, 0}, {cancellation.fd(), POLLIN, 0}};
-  for (;;) {
-    if (cancellation.cancelled()) return Failure::because(Reason::kCancelled, operation);
-    const int ready = ::poll(watched, 2, deadline.left());
-    if (ready < 0 && errno != EINTR) return Failure::system(errno, "poll", operation);
-    if (cancellation.cancelled()) return Failure::because(Reason::kCancelled, operation);
-    if (ready > 0 && watched[0].revents != 0) return Status::success();
-    if (deadline.passed()) return Failure::system(ETIMEDOUT, "poll", operation);
-  }
-}
-
-// Waits without a descriptor to wait for.
-Status pause(const Cancellation& cancellation, const char* operation) {
-  pollfd watched = {cancellation.fd(), POLLIN, 0};
-  (void)::poll(&watched, 1, kRetryMilliseconds);
-  if (cancellation.cancelled()) return Failure::because(Reason::kCancelled, operation);
-  return Status::success();
-}
 
 Result<sockaddr_un> addressOf(const std::string& path, const char* operation) {
   sockaddr_un address{};
@@ -122,25 +83,16 @@ Result<std::shared_ptr<MessageSocket>> MessageSocket::connect(const std::string&
   auto connected = over(std::move(*fd));
   if (!connected) return connected;
   MessageSocket& socket = **connected;
-  const Deadline deadline(timeoutMilliseconds);
+  const Patience patience{*socket.cancellation_, Deadline(timeoutMilliseconds)};
   // EAGAIN is a full backlog, which nothing can be polled for.
   while (::connect(socket.fd_.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return Failure::system(errno, "connect", path);
-    if (deadline.passed()) return Failure::system(ETIMEDOUT, "connect", path);
-    auto paused = pause(*socket.cancellation_, "connect");
+    if (patience.deadline.passed()) return Failure::system(ETIMEDOUT, "connect", path);
+    auto paused = pause(kRetryMilliseconds, patience, "connect");
     if (!paused) return std::move(paused).failure();
   }
   return connected;
-}
-
-Result<Peer> MessageSocket::peer() const {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
-    return Failure::system(errno, "getsockopt", "SO_PEERCRED");
-  }
-  return Peer{credentials.pid, credentials.uid, credentials.gid};
 }
 
 Status MessageSocket::send(ConstBytes bytes, const std::vector<int>& descriptors, int timeoutMilliseconds) {
@@ -166,9 +118,9 @@ Status MessageSocket::send(ConstBytes bytes, const std::vector<int>& descriptors
     rights->cmsg_len = CMSG_LEN(size);
     std::memcpy(CMSG_DATA(rights), descriptors.data(), size);
   }
-  const Deadline deadline(timeoutMilliseconds);
+  const Patience patience{*cancellation_, Deadline(timeoutMilliseconds)};
   for (;;) {
-    auto ready = await(fd_.get(), POLLOUT, *cancellation_, deadline, kOperation);
+    auto ready = awaitReady(fd_.get(), POLLOUT, patience, kOperation);
     if (!ready) return ready;
     const ssize_t sent = ::sendmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0) return Status::success();
@@ -183,9 +135,9 @@ Result<std::optional<Message>> MessageSocket::receive(int timeoutMilliseconds) {
   message.bytes.resize(kLargestMessage);
   iovec part{message.bytes.data(), message.bytes.size()};
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(kKernelsMost * sizeof(int))];
-  const Deadline deadline(timeoutMilliseconds);
+  const Patience patience{*cancellation_, Deadline(timeoutMilliseconds)};
   for (;;) {
-    auto ready = await(fd_.get(), POLLIN, *cancellation_, deadline, kOperation);
+    auto ready = awaitReady(fd_.get(), POLLIN, patience, kOperation);
     if (!ready) return std::move(ready).failure();
     msghdr header{};
     header.msg_iov = &part;
@@ -238,14 +190,14 @@ Result<std::shared_ptr<MessageListener>> MessageListener::listen(const std::stri
 
 Result<std::shared_ptr<MessageSocket>> MessageListener::accept() {
   constexpr const char* kOperation = "accept a connection";
-  const Deadline deadline(MessageSocket::kForEver);
+  const Patience patience{*cancellation_};
   for (;;) {
-    auto ready = await(fd_.get(), POLLIN, *cancellation_, deadline, kOperation);
+    auto ready = awaitReady(fd_.get(), POLLIN, patience, kOperation);
     if (!ready) return std::move(ready).failure();
     UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (fd) return MessageSocket::over(std::move(fd));
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      auto paused = pause(*cancellation_, kOperation);
+      auto paused = pause(kRetryMilliseconds, patience, kOperation);
       if (!paused) return std::move(paused).failure();
       continue;
     }

@@ -16,19 +16,13 @@
 #include "core/base/span.h"
 #include "core/base/unique_fd.h"
 #include "core/io/cancellation.h"
+#include "core/io/peer.h"
 
 namespace vfm {
 
 struct Message {
   std::vector<uint8_t> bytes;
   std::vector<UniqueFd> descriptors;  // close-on-exec
-};
-
-// Who was at the other end when the connection was made (SO_PEERCRED), in this process's namespaces.
-struct Peer {
-  int32_t pid = 0;
-  uint32_t uid = 0;
-  uint32_t gid = 0;
 };
 
 // One sender and one receiver at a time; the two may be different threads. Nothing here waits past cancel().
@@ -46,7 +40,7 @@ class MessageSocket {
   MessageSocket(const MessageSocket&) = delete;
   MessageSocket& operator=(const MessageSocket&) = delete;
 
-  Result<Peer> peer() const;
+  Result<Peer> peer() const { return peerOf(fd_.get()); }
 
   // `descriptors` are borrowed. EPIPE: the peer is gone; ETIMEDOUT: it does not read;
   // Reason::kInvalidArgument: empty or larger than the limits.

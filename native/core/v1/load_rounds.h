@@ -22,6 +22,7 @@ class V1LoadRounds final : public ChunkSink {
   Status put(ConstBytes chunk) override;
   bool needsBorders() const override { return true; }
   void cancel() override { cancelled_ = true; }
+  void noteIn(std::shared_ptr<FlightRing> ring) override { registers_.noteIn(std::move(ring)); }
 
  private:
   // Where the device wants the next chunk; refuses one that does not fit there.

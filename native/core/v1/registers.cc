@@ -11,14 +11,54 @@ Failure shortAccess(const char* name, size_t moved, size_t width) {
                           std::to_string(moved) + " of " + std::to_string(width) + " bytes moved");
 }
 
+// Data may pass any register but device_state, whose values are the states' numbers.
+void note(FlightRing& ring, FlightRecord::Kind kind, uint64_t began, uint64_t offset, ConstBytes value,
+          const Status& status) {
+  FlightRecord record;
+  record.kind = kind;
+  record.ns = began;
+  record.durationNs = monotonicNs() - began;
+  record.bytes = value.size;
+  record.offset = offset;
+  if (!status) {
+    record.error = errorWord(status.failure());
+  } else if (offset == V1Registers::kDeviceState) {
+    std::memcpy(&record.detail, value.data, value.size);
+  }
+  ring.add(record);
+}
+
 }  // namespace
 
+Status V1Registers::read(uint64_t offset, const char* name, Bytes into) const {
+  const uint64_t began = ring_ && ring_->on() ? monotonicNs() : 0;
+  const Status status = [&]() -> Status {
+    auto moved = device_->readRegion(region_, offset, into);
+    if (!moved) return std::move(moved).failure();
+    if (*moved != into.size) return shortAccess(name, *moved, into.size);
+    return {};
+  }();
+  if (began != 0) note(*ring_, FlightRecord::kRegisterRead, began, offset, ConstBytes{into}, status);
+  return status;
+}
+
+Status V1Registers::write(uint64_t offset, const char* name, ConstBytes value) const {
+  const uint64_t began = ring_ && ring_->on() ? monotonicNs() : 0;
+  const Status status = [&]() -> Status {
+    auto moved = device_->writeRegion(region_, offset, value);
+    if (!moved) return std::move(moved).failure();
+    if (*moved != value.size) return shortAccess(name, *moved, value.size);
+    return {};
+  }();
+  if (began != 0) note(*ring_, FlightRecord::kRegisterWrite, began, offset, value, status);
+  return status;
+}
+
 Result<uint32_t> V1Registers::deviceState() const {
-  uint8_t raw[4] = {};
-  auto moved = device_->readRegion(region_, kDeviceState, Bytes{raw, sizeof raw});
-  if (!moved) return std::move(moved).failure();
-  if (*moved != sizeof raw) return shortAccess("device_state", *moved, sizeof raw);
-  uint32_t value;
+  uint32_t value = 0;
+  uint8_t raw[sizeof value] = {};
+  if (Status status = read(kDeviceState, "device_state", Bytes{raw, sizeof raw}); !status)
+    return std::move(status).failure();
   std::memcpy(&value, raw, sizeof value);
   return value;
 }
@@ -28,29 +68,21 @@ Result<uint64_t> V1Registers::dataOffset() const { return read64(kDataOffset, "d
 Result<uint64_t> V1Registers::dataSize() const { return read64(kDataSize, "data_size"); }
 
 Status V1Registers::setDeviceState(uint32_t value) const {
-  uint8_t raw[4];
+  uint8_t raw[sizeof value];
   std::memcpy(raw, &value, sizeof raw);
-  auto moved = device_->writeRegion(region_, kDeviceState, ConstBytes{raw, sizeof raw});
-  if (!moved) return std::move(moved).failure();
-  if (*moved != sizeof raw) return shortAccess("device_state", *moved, sizeof raw);
-  return {};
+  return write(kDeviceState, "device_state", ConstBytes{raw, sizeof raw});
 }
 
 Status V1Registers::setDataSize(uint64_t size) const {
-  uint8_t raw[8];
+  uint8_t raw[sizeof size];
   std::memcpy(raw, &size, sizeof raw);
-  auto moved = device_->writeRegion(region_, kDataSize, ConstBytes{raw, sizeof raw});
-  if (!moved) return std::move(moved).failure();
-  if (*moved != sizeof raw) return shortAccess("data_size", *moved, sizeof raw);
-  return {};
+  return write(kDataSize, "data_size", ConstBytes{raw, sizeof raw});
 }
 
 Result<uint64_t> V1Registers::read64(uint64_t offset, const char* name) const {
-  uint8_t raw[8] = {};
-  auto moved = device_->readRegion(region_, offset, Bytes{raw, sizeof raw});
-  if (!moved) return std::move(moved).failure();
-  if (*moved != sizeof raw) return shortAccess(name, *moved, sizeof raw);
-  uint64_t value;
+  uint64_t value = 0;
+  uint8_t raw[sizeof value] = {};
+  if (Status status = read(offset, name, Bytes{raw, sizeof raw}); !status) return std::move(status).failure();
   std::memcpy(&value, raw, sizeof value);
   return value;
 }

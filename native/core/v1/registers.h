@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
+#include "core/data/flight_ring.h"
 #include "core/device/device.h"
 
 namespace vfm {
@@ -25,6 +27,9 @@ class V1Registers {
 
   V1Registers(Device& device, uint32_t region) : device_(&device), region_(region) {}
 
+  // Notes each access there from now on, while the ring is on.
+  void noteIn(std::shared_ptr<FlightRing> ring) { ring_ = std::move(ring); }
+
   Result<uint32_t> deviceState() const;  // all 32 bits
   Result<uint64_t> pendingBytes() const;
   Result<uint64_t> dataOffset() const;
@@ -33,10 +38,13 @@ class V1Registers {
   Status setDataSize(uint64_t size) const;
 
  private:
+  Status read(uint64_t offset, const char* name, Bytes into) const;
+  Status write(uint64_t offset, const char* name, ConstBytes value) const;
   Result<uint64_t> read64(uint64_t offset, const char* name) const;
 
   Device* device_;
   uint32_t region_;
+  std::shared_ptr<FlightRing> ring_;
 };
 
 }  // namespace vfm

@@ -21,6 +21,7 @@ class V1SaveRounds final : public ChunkSource {
   Result<Turn> next() override { return round(false); }
   Result<Turn> nextOwned() override { return round(true); }
   void cancel() override { cancelled_ = true; }
+  void noteIn(std::shared_ptr<FlightRing> ring) override { registers_.noteIn(std::move(ring)); }
 
  private:
   Result<Turn> round(bool owned);

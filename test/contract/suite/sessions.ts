@@ -106,7 +106,69 @@ export function sessionsContract(backend: Backend): void {
     expect(await migrate(source, destination)).toMatchObject({ ok: true })
   })
 
+  it('a hook is awaited before the device stops, and another before it runs again', async () => {
+    await using device = await backend.open()
+    const migration = await device.migration()
+    const found: string[] = []
+    const saving = await migration.save({
+      beforeStop: async () => void found.push(await migration.state()),
+      beforeRun: async () => void found.push(await migration.state()),
+    })
+    expect([await migration.state(), saving.quiescedAt !== undefined]).toEqual(['stop-copy', backend.p2p])
+    await saving.close()
+    expect(found).toEqual(backend.p2p ? ['running-p2p', 'running-p2p'] : ['running', 'stop'])
+    expect(await migration.state()).toBe('running')
+  })
+
+  it('a save whose hook rejects is rolled back before the device stopped', async () => {
+    await using device = await backend.open()
+    const migration = await device.migration()
+    const late = new Error('another device did not come')
+    await expect(migration.save({ beforeStop: () => Promise.reject(late) })).rejects.toBe(late)
+    expect(await migration.state()).toBe('running')
+    await (await migration.save()).close()
+  })
+
+  if (backend.p2p) {
+    it('a load can wait in running-p2p', async () => {
+      await using source = await backend.open()
+      await using destination = await backend.open()
+      const migration = await destination.migration()
+      await using saving = await (await source.migration()).save()
+      await using loading = await migration.load()
+      await saving.pipeInto(loading)
+      await loading.complete('running-p2p')
+      expect(await migration.state()).toBe('running-p2p')
+      expect(await migration.transition('running')).toBe('running')
+      await saving.complete()
+    })
+  }
+
   if (backend.preCopy) {
+    it('a pre-copy that waits before its stop is quiet, and one that is given up runs on', async () => {
+      await using device = await backend.open()
+      const migration = await device.migration()
+      const found: string[] = []
+      const saving = await migration.save({
+        preCopy: true,
+        beforeStop: async () => void found.push(await migration.state()),
+      })
+      for await (const _ of saving) {
+        // To its end.
+      }
+      expect(found).toEqual([backend.p2p ? 'pre-copy-p2p' : 'pre-copy'])
+      await saving.complete()
+      await migration.transition('running')
+      const given = await migration.save({ preCopy: true, switchover: () => 'abort' })
+      const reading = (async () => {
+        for await (const _ of given) {
+          // Until the policy is asked.
+        }
+      })()
+      await expect(reading).rejects.toMatchObject({ code: 'ERR_VFIO_NO_CONVERGENCE' })
+      expect(await migration.state()).toBe('running')
+    })
+
     it('a pre-copy is asked again until the policy says switch', async () => {
       await using device = await backend.open()
       const rounds: number[] = []

@@ -39,6 +39,13 @@ export class FakeDevice {
   readonly strays = new Map<string, number>()
   /** Called and awaited inside the operation of that name. */
   readonly gates = new Map<string, () => Promise<void> | void>()
+  /** Called when a source or sink is asked to note what it does. */
+  recording: (capacity: number) => void = noop
+  /** What `VFIO_MIG_GET_PRECOPY_INFO` says besides the number of chunks that are left. */
+  precopyFlags = 0
+  initialBytes = 0n
+  /** Whether the driver takes SET of `VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2`. */
+  knowsReinit = false
   sessions = 0
   openSessions = 0
   bars: readonly bigint[] = [4096n]
@@ -140,7 +147,12 @@ export class FakeDevice {
       addressSpace: unused,
       attach: unused,
       detach: unused,
-      feature: unused,
+      feature: async (flags) => {
+        const probe = (flags & (1 << 18)) !== 0
+        if ((flags & 0xffff) !== 12 || !this.knowsReinit) return failed(-25, 'feature')
+        if (probe && (flags & (1 << 16)) !== 0) return failed(-22, 'feature')
+        return await this.#do(probe ? 'probe feature 12' : 'set feature 12', noop, () => new ArrayBuffer(0))
+      },
       v1Source: () => this.#source(),
       v1Sink: () => this.#sink(),
       serve: unused,
@@ -182,8 +194,8 @@ export class FakeDevice {
       descriptor: -1,
       precopyInfo: () =>
         this.#do('precopy-info', noop, () => ({
-          flags: 0,
-          initialBytes: 0n,
+          flags: this.precopyFlags,
+          initialBytes: this.initialBytes,
           dirtyBytes: BigInt(this.#preCopy.length),
         })),
       source: () => this.#source(),
@@ -253,6 +265,8 @@ export class FakeDevice {
       pumpToFrames: unusedPump,
       pumpToSink: (sink) => pump(({ data }) => sink.write(new Uint8Array(data as ArrayBuffer))),
       counters: () => ({ ...counted }),
+      record: (capacity) => this.recording(capacity),
+      takeRecords: () => null,
       pause: () => {
         paused = true
       },
@@ -283,6 +297,8 @@ export class FakeDevice {
       pumpFromFd: unusedPump,
       pumpFromFrames: unusedPump,
       counters: () => ({ ...counted }),
+      record: (capacity) => this.recording(capacity),
+      takeRecords: () => null,
       cancel: noop,
       close: async () => null,
     }

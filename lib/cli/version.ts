@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: MIT
-import { readFileSync } from 'node:fs'
-
-/** The package's version. lib/cli and dist/cli are equally deep, so package.json is two up from either. */
-export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
-}

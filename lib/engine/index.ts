@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+export type { AllowRule, AuthorisationOptions } from './authorisation.js'
+export { type ReceiveOptions, receive } from './receive.js'
+export type { ReceivedState, ReceiveProgress, ReceiveReport } from './receive-report.js'
+export {
+  type RecoverDestinationOptions,
+  type RecoverReport,
+  type RecoverSourceOptions,
+  recoverDestination,
+  recoverSource,
+} from './recover.js'
+export {
+  planRecovery,
+  type RecoveryAction,
+  type RecoveryDevice,
+  type RecoveryPlan,
+  type RecoveryState,
+} from './recovery-plan.js'
+export { type SendOptions, send } from './send.js'
+export type {
+  EnginePhaseReport,
+  EngineProgress,
+  SendReport,
+  SentDevice,
+} from './send-report.js'
+export type { EngineTimes } from './times.js'

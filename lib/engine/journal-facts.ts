@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+import type { JournalFacts } from '../commit/journal-format.js'
+import type { Member } from '../coordinator/member.js'
+import { holderOf } from './holder.js'
+import { printable } from './messages.js'
+
+/** What a journal says of the migration it is about, besides its records. */
+export async function journalFacts(
+  members: readonly Member[],
+  address: string,
+  key: string,
+): Promise<JournalFacts> {
+  return {
+    devices: await Promise.all(
+      members.map(async ({ device, migration }) => {
+        const holder = await holderOf(device.spec)
+        return {
+          spec: printable(device.spec, 1024),
+          protocol: migration.protocol,
+          ...(holder === undefined ? {} : { holder }),
+        }
+      }),
+    ),
+    address,
+    key,
+  }
+}

@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: MIT
+import { randomBytes, randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
+import { checkMigrationId, defaultJournalDirectory, Journal } from '../commit/journal.js'
+import { beginSource } from '../commit/source.js'
+import { checkPeerToPeer, endOf, type Member, type MemberEnd, membersOf } from '../coordinator/member.js'
+import { SaveSet, type SaveSetOptions } from '../coordinator/save-set.js'
+import {
+  type EngineOutcome,
+  type EnginePhase,
+  throwIfAborted,
+  VfioAbortError,
+  VfioEngineError,
+  VfioError,
+} from '../errors/index.js'
+import type { MemoryOwner } from '../memory/memory-owner.js'
+import type { MigratableDevice } from '../migration/migratable-device.js'
+import { profileOf } from '../migration/profile.js'
+import { deadEnd, noRoute } from '../migration/refusal.js'
+import type { PreCopySnapshot, SaveSession } from '../migration/save-session.js'
+import type { SetPolicy } from '../policy/index.js'
+import type { RecorderOptions } from '../recorder/index.js'
+import type { BulkChannel, Connection } from '../transport/index.js'
+import { type ConnectOptions, connect } from '../transport/index.js'
+import { OutgoingDevice } from './device-channel.js'
+import { watchDevices } from './device-news.js'
+import { greet } from './greeting.js'
+import { journalFacts } from './journal-facts.js'
+import { sendMemory } from './memory-channel.js'
+import {
+  type EngineMessage,
+  encodeProfile,
+  engineVersion,
+  type OfferedDevice,
+  printable,
+  troubleOf,
+} from './messages.js'
+import { RunRecord } from './run-record.js'
+import { type EngineProgress, SendClock, type SendReport } from './send-report.js'
+import { SourceEngine } from './source-engine.js'
+import { type EngineTimes, type Times, timesOf } from './times.js'
+
+export interface SendOptions
+  extends Omit<SaveSetOptions, 'policy' | 'onQuiet' | 'direct' | 'continueAt'>,
+    Pick<ConnectOptions, 'tls'>,
+    RecorderOptions {
+  /** Where the destination listens: `unix:PATH`, `tls:HOST:PORT`, or `tcp:HOST:PORT` (neither secret nor proof against tampering). */
+  readonly to: string
+  /** The one-shot token that the destination wants. */
+  readonly token?: string
+  /** What this migration is called on both sides, once and for all. Default: a random UUID. */
+  readonly id?: string
+  /** Where the journal is kept: a directory on a disk that survives a crash. Default {@link defaultJournalDirectory}. */
+  readonly journal?: string
+  /** Whether to leave pre-copy, asked for all devices together. Default: when all of them have been drained once. */
+  readonly policy?: SetPolicy
+  /** Several devices of which not all can be quieted before any stops: only for devices that do no DMA to one another. Default false. */
+  readonly allowWithoutP2p?: boolean
+  /** A SHA-256 with every data frame. Default false. */
+  readonly strong?: boolean
+  /** Also sends command register and interrupts in use. Default true. */
+  readonly wiring?: boolean
+  /** The memory that the devices write by DMA, sent along. */
+  readonly memory?: MemoryOwner
+  readonly times?: EngineTimes
+  /** Milliseconds until everything must be sent and loaded; it is given up otherwise. Once committed nothing is given up. Default: no limit. */
+  readonly totalTimeout?: number
+  /** Milliseconds without a byte of progress, outside the pauses of a drained pre-copy, after which it is given up. Default: no limit. */
+  readonly noProgressTimeout?: number
+  /**
+   * Milliseconds to wait for the destination's answer once it is committed; then the call rejects with the outcome `unknown`, the devices
+   * still stopped and open. Default: no limit.
+   */
+  readonly patience?: number
+  /** Gives up and undoes everything; once it is committed, only ends the waiting (outcome `unknown`). */
+  readonly signal?: AbortSignal
+  /** Once it is committed, `signal` does nothing any more: for a process whose end would lose the devices. Default false. */
+  readonly holdOn?: boolean
+  readonly onProgress?: (progress: EngineProgress) => void
+  /** Milliseconds between two reports of progress within a phase. Default 100. */
+  readonly progressInterval?: number
+  /** Makes the connections. Default: what the address says. */
+  readonly connect?: (address: string, options: ConnectOptions) => Promise<Connection>
+}
+
+/**
+ * Sends the state of devices to an engine on another host ({@link receive}), as one: either all of it runs there, or all of it goes on here,
+ * or the outcome is known to be unknown; never both (docs/commit-protocol.md). The devices end in `stop` here. They stay open: close them
+ * when it is done.
+ * @throws {VfioEngineError} with the `outcome` and where the devices are
+ */
+export async function send(devices: readonly MigratableDevice[], options: SendOptions): Promise<SendReport> {
+  return new Sending(devices, options).run()
+}
+
+class Sending {
+  readonly #devices: readonly MigratableDevice[]
+  readonly #options: SendOptions
+  readonly #times: Times
+  readonly #id: string
+  readonly #key = randomBytes(32).toString('base64url')
+  readonly #clock: SendClock
+  readonly #record: RunRecord
+  // Ends everything that is in progress; never fires for what may not be given up any more.
+  readonly #work = new AbortController()
+  #failedIn: EnginePhase | undefined
+  // Frees the pumps: of what was given up, and of what one device's failure takes with it.
+  readonly #pumps = new AbortController()
+  readonly #channels: BulkChannel[] = []
+  #members: Member[] = []
+  #offers: OfferedDevice[] = []
+  #saves: SaveSet | undefined
+  #journal: Journal | undefined
+  #engine: SourceEngine | undefined
+  #ready: { resolve: () => void; promise: Promise<void> } = promised()
+  #initial: (number | undefined)[] = []
+  // Where the devices were left, with the outcome unknown.
+  #left: readonly MemberEnd[] | undefined
+
+  constructor(devices: readonly MigratableDevice[], options: SendOptions) {
+    this.#devices = devices
+    this.#options = options
+    this.#times = timesOf(options.times)
+    // One listener for each device and connection is no leak.
+    setMaxListeners(0, this.#work.signal, this.#pumps.signal)
+    this.#id = options.id === undefined ? randomUUID() : checkMigrationId(options.id)
+    this.#record = new RunRecord('source', options.recorder)
+    this.#clock = new SendClock(
+      { ...options, onPhase: (phase) => this.#record.phase(phase) },
+      () => this.#saves,
+    )
+  }
+
+  async run(): Promise<SendReport> {
+    const { signal } = this.#options
+    const onAbort = (): void => this.#giveUp(new VfioAbortError(signal?.reason))
+    try {
+      throwIfAborted(signal)
+      await this.#check()
+    } catch (cause) {
+      throw await this.#failure(cause, 'refused')
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#record.watch(this.#members)
+    const ignoreLimits = this.#watchLimits()
+    const ignoreDevices = watchDevices(this.#members, (error) => this.#giveUp(error))
+    try {
+      return await this.#send()
+    } finally {
+      ignoreLimits()
+      ignoreDevices()
+      signal?.removeEventListener('abort', onAbort)
+      await this.#journal?.close()
+      this.#clock[Symbol.dispose]()
+      this.#record[Symbol.dispose]()
+    }
+  }
+
+  /** Everything that can be known beforehand. Touches nobody. */
+  async #check(): Promise<void> {
+    this.#members = await membersOf(this.#devices)
+    checkPeerToPeer(this.#members, this.#options.allowWithoutP2p ?? false)
+    this.#initial = this.#members.map(() => undefined)
+    this.#offers = await Promise.all(
+      this.#members.map(async ({ device, migration }) => {
+        const state = await migration.state()
+        const stuck = deadEnd(state) ?? (state === 'resuming' ? 'a load is in progress on it' : undefined)
+        if (stuck !== undefined) throw noRoute(device.spec, state, 'stop-copy', stuck)
+        const { preCopy, p2p } = migration.capabilities
+        return {
+          name: printable(device.spec, 1024),
+          ...(device.driver === undefined ? {} : { driver: printable(device.driver, 64) }),
+          profile: encodeProfile(await profileOf(device, migration)),
+          preCopy,
+          p2p,
+        }
+      }),
+    )
+  }
+
+  async #send(): Promise<SendReport> {
+    const engine = await this.#begin()
+    let cause: unknown
+    try {
+      await this.#connectAll(engine)
+      await this.#copy(engine)
+      throwIfAborted(this.#work.signal)
+      await engine.dispatch({ kind: 'stopped' })
+      this.#clock.enter('load')
+    } catch (error) {
+      cause = this.#work.signal.aborted ? this.#work.signal.reason : error
+      this.#failedIn = this.#clock.phase
+      engine.reason = troubleOf(cause)
+      this.#giveUp(cause)
+      await engine.dispatch({ kind: 'give-up' }).catch(() => {})
+    }
+    const { signal, patience, holdOn = false } = this.#options
+    const state = await engine.outcome(signal, { patience, holdOn }).catch(() => engine.state)
+    if (state === 'aborted') this.#failedIn ??= this.#clock.phase
+    if (state === 'done' || state === 'aborted') this.#clock.enter('finish')
+    await engine.farewell()
+    await this.#closeChannels()
+    if (state === 'done') return this.#report(engine)
+    // Whoever takes it up again, in this process or another, leads the devices on: no session may be in the way. They stay stopped.
+    if (state === 'committed') this.#left = await this.#saves?.complete()
+    throw await this.#failure(cause ?? this.#causeOf(engine), outcomeOf(engine, state))
+  }
+
+  #causeOf(engine: SourceEngine): unknown {
+    if (engine.failure !== undefined) return engine.failure
+    const { state, peerTrouble } = engine
+    if (state === 'committed' || state === 'lost-committed') {
+      return new VfioError(
+        'ERR_VFIO_OUTCOME_UNKNOWN',
+        'the destination was told to run and has not been heard of since; the devices stay stopped until it is, or until an operator decides',
+      )
+    }
+    if (peerTrouble !== undefined) return abortedByPeer(peerTrouble)
+    if (this.#work.signal.aborted) return this.#work.signal.reason
+    const { signal } = this.#options
+    if (signal?.aborted) return new VfioAbortError(signal.reason)
+    return new VfioError('ERR_VFIO_PEER_TIMEOUT', 'the destination was not heard of any more')
+  }
+
+  async #begin(): Promise<SourceEngine> {
+    const { journal: directory = defaultJournalDirectory(), to } = this.#options
+    this.#clock.enter('connect')
+    let journal: Journal
+    try {
+      journal = await Journal.create(
+        directory,
+        'source',
+        this.#id,
+        await journalFacts(this.#members, to, this.#key),
+      )
+    } catch (cause) {
+      throw await this.#failure(cause, 'refused')
+    }
+    this.#journal = journal
+    const engine = new SourceEngine({
+      journal,
+      first: beginSource(),
+      times: this.#times,
+      record: this.#record,
+      runAgain: () => this.#runAgain(),
+      release: () => this.#saves?.complete() ?? Promise.resolve([]),
+      redial: (signal) =>
+        this.#dial({ type: 'resume', version: engineVersion, id: this.#id, key: this.#key }, signal),
+      onMessage: (message) => this.#hear(message),
+      onState: (state) => {
+        if (state === 'committed') this.#clock.enter('resume')
+        // The other side gave up while this one was still at work.
+        if (state === 'aborted') this.#giveUp(this.#causeOf(engine))
+      },
+      onLost: (reason) => {
+        // Before everything is sent there is nothing to come back to: the data connections are gone too.
+        if (engine.state === 'copying') this.#giveUp(reason)
+      },
+    })
+    this.#engine = engine
+    await engine.settled().catch(() => {})
+    if (engine.failure !== undefined) throw await this.#failure(engine.failure, 'stuck')
+    return engine
+  }
+
+  async #connectAll(engine: SourceEngine): Promise<void> {
+    const { token, memory, allowWithoutP2p = false } = this.#options
+    const { signal } = this.#work
+    throwIfAborted(signal)
+    const connection = await this.#dial(
+      {
+        type: 'hello',
+        version: engineVersion,
+        id: this.#id,
+        key: this.#key,
+        ...(token === undefined ? {} : { token }),
+        devices: this.#offers,
+        memory: memory !== undefined,
+        allowWithoutP2p,
+      },
+      signal,
+    )
+    engine.adopt(connection)
+    this.#clock.enter('prepare')
+    await Promise.all(
+      [...this.#members.keys(), ...(memory === undefined ? [] : (['memory'] as const))].map(
+        async (channel) => {
+          const data = await this.#open(signal)
+          await data.send(
+            Buffer.from(
+              JSON.stringify({
+                type: 'attach',
+                version: engineVersion,
+                id: this.#id,
+                key: this.#key,
+                channel,
+              }),
+            ),
+          )
+          const bulk = await data.bulk('out')
+          this.#channels[channel === 'memory' ? this.#members.length : channel] = bulk
+          // A pump that is stuck in a connection is freed by losing it.
+          if (signal.aborted) bulk.destroy()
+          else signal.addEventListener('abort', () => bulk.destroy(), { once: true })
+        },
+      ),
+    )
+    await this.#orAborted(this.#ready.promise)
+  }
+
+  async #orAborted<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#work
+    throwIfGivenUp(signal)
+    let onAbort: () => void = () => {}
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal.reason)
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+    try {
+      return await Promise.race([work, aborted])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #open(signal: AbortSignal): Promise<Connection> {
+    const { to, tls, connect: dial = connect } = this.#options
+    return dial(to, { signal, timeout: this.#times.connect, ...(tls === undefined ? {} : { tls }) })
+  }
+
+  async #dial(hello: EngineMessage, signal: AbortSignal): Promise<Connection> {
+    return greet(await this.#open(signal), hello, { timeout: this.#times.connect, signal })
+  }
+
+  async #copy(engine: SourceEngine): Promise<void> {
+    const {
+      preCopy = false,
+      strong = false,
+      wiring = true,
+      memory,
+      policy = drainedOnce,
+      recovery,
+    } = this.#options
+    const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval } = this.#options
+    const { signal } = this.#pumps
+    const saves = new SaveSet(this.#members, {
+      preCopy,
+      policy,
+      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval }),
+      onFail: () => this.#pumps.abort(),
+      onSnapshot: (index, snapshot) => this.#tellInitial(engine, index, snapshot),
+    })
+    this.#saves = saves
+    const outgoing = this.#members.map(
+      (member, index) =>
+        new OutgoingDevice(member, this.#channels[index] as BulkChannel, { strong, wiring, signal }),
+    )
+    try {
+      await Promise.all(outgoing.map((device) => device.begin()))
+      throwIfGivenUp(this.#work.signal)
+      this.#clock.enter(preCopy ? 'pre-copy' : 'stop-copy')
+      const write = (save: SaveSession, index: number) => (outgoing[index] as OutgoingDevice).write(save)
+      const memoryChannel = this.#channels[this.#members.length]
+      if (memory === undefined || memoryChannel === undefined) await saves.save(write)
+      else await sendMemory(memory, memoryChannel, saves, write, signal)
+    } finally {
+      if (signal.aborted || saves.failed)
+        await Promise.all(outgoing.map((device) => device[Symbol.asyncDispose]()))
+    }
+  }
+
+  /** What a device calls initial is worth waiting for: the destination says when it has it. */
+  #tellInitial(engine: SourceEngine, index: number, { initialBytes, bytes }: PreCopySnapshot): void {
+    if (initialBytes !== undefined && initialBytes > 0n) {
+      // It has more to say at first (again, after a reinitialisation).
+      if (this.#initial[index] !== undefined) this.#saves?.switchover.acknowledgeInitial(index, false)
+      this.#initial[index] = undefined
+      return
+    }
+    if (this.#initial[index] !== undefined) return
+    this.#initial[index] = bytes
+    engine.send({ type: 'initial', device: index, bytes })
+  }
+
+  #hear(message: EngineMessage): void {
+    if (message.type === 'ready') this.#ready.resolve()
+    else if (message.type === 'initial-loaded') {
+      const known = this.#initial[message.device]
+      if (known !== undefined && message.bytes >= known)
+        this.#saves?.switchover.acknowledgeInitial(message.device)
+    } else
+      this.#giveUp(
+        new VfioError('ERR_VFIO_PROTOCOL', `the destination said "${message.type}", which is not its to say`),
+      )
+  }
+
+  /** Ends the work in progress. What becomes of the devices is the protocol's to say. */
+  #giveUp(reason: unknown): void {
+    const state = this.#engine?.state
+    // Everything is sent: only the protocol decides now.
+    if (state === 'waiting' || state === 'committed' || state === 'done') return
+    if (!this.#work.signal.aborted) this.#work.abort(reason)
+    this.#pumps.abort()
+    this.#saves?.fail(this.#work.signal.reason)
+  }
+
+  async #runAgain(): Promise<readonly MemberEnd[]> {
+    if (this.#saves !== undefined) return this.#saves.rollBack()
+    return Promise.all(this.#members.map((member) => endOf(member)))
+  }
+
+  #watchLimits(): () => void {
+    const { totalTimeout, noProgressTimeout } = this.#options
+    const timers: NodeJS.Timeout[] = []
+    const giveUp = (message: string): void => {
+      const error = Object.assign(new Error(message), { name: 'TimeoutError' })
+      const engine = this.#engine
+      this.#giveUp(new VfioAbortError(error, message))
+      // All is sent and nothing heard: still this side's to give up.
+      if (engine?.state === 'waiting') {
+        engine.reason = troubleOf(error)
+        engine.dispatch({ kind: 'give-up' }).catch(() => {})
+      }
+    }
+    if (totalTimeout !== undefined)
+      timers.push(
+        setTimeout(() => giveUp(`not loaded after ${totalTimeout} ms (totalTimeout)`), totalTimeout),
+      )
+    if (noProgressTimeout !== undefined) {
+      let seen = -1
+      let since = performance.now()
+      timers.push(
+        setInterval(
+          () => {
+            const bytes = this.#saves?.moved.reduce((sum, moved) => sum + moved.bytes, 0) ?? 0
+            if (bytes !== seen || this.#saves?.idle === true) {
+              seen = bytes
+              since = performance.now()
+            } else if (performance.now() - since >= noProgressTimeout)
+              giveUp(`no byte moved for ${noProgressTimeout} ms (noProgressTimeout)`)
+          },
+          Math.max(10, noProgressTimeout / 4),
+        ),
+      )
+    }
+    return () => {
+      for (const timer of timers) clearTimeout(timer)
+    }
+  }
+
+  async #closeChannels(): Promise<void> {
+    await Promise.all(this.#channels.map((channel) => channel?.close().catch(() => {})))
+  }
+
+  #report(engine: SourceEngine): SendReport {
+    const report = this.#clock.report({
+      id: this.#id,
+      members: this.#members,
+      saves: this.#saves as SaveSet,
+      ends: engine.ends ?? [],
+      moments: engine.moments,
+      destination: engine.peerDevices ?? [],
+    })
+    const { recorder } = this.#record
+    if (recorder !== undefined) recorder.downtime = report.downtime
+    return report
+  }
+
+  async #failure(cause: unknown, outcome: EngineOutcome): Promise<VfioEngineError> {
+    const engine = this.#engine
+    const phase: EnginePhase = this.#failedIn ?? this.#clock.phase ?? 'check'
+    const ends =
+      engine?.ends ?? this.#left ?? (await Promise.all(this.#members.map((member) => endOf(member))))
+    const error = new VfioEngineError({
+      id: this.#id,
+      side: 'source',
+      outcome,
+      phase,
+      devices: ends,
+      peer: engine?.peerTrouble,
+      peerDevices: engine?.peerDevices,
+      cause,
+    })
+    this.#record.recorder?.fail(error)
+    return error
+  }
+}
+
+function outcomeOf(engine: SourceEngine, state: SourceEngine['state']): EngineOutcome {
+  if (engine.failure !== undefined) return 'stuck'
+  if (state === 'committed' || state === 'lost-committed') return 'unknown'
+  return state === 'lost' ? 'lost' : 'aborted'
+}
+
+/** Why the other side gave up, as an error of this one. */
+export function abortedByPeer({
+  code,
+  message,
+}: {
+  readonly code: string
+  readonly message: string
+}): VfioError {
+  return new VfioError('ERR_VFIO_ABORTED_BY_PEER', `the other side gave up: ${code}: ${message}`)
+}
+
+const drainedOnce: SetPolicy = () => 'switch'
+
+function throwIfGivenUp(signal: AbortSignal): void {
+  if (signal.aborted) throw signal.reason
+}
+
+function promised(): { resolve: () => void; promise: Promise<void> } {
+  let resolve: () => void = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { resolve, promise }
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+function defined<T extends object>(values: T): Defined<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>
+}
