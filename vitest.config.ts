@@ -17,6 +17,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/kernel/**', 'test/kernel-no-iommu/**', 'node_modules/**'],
           testTimeout: 20_000,
+          globalSetup: ['./test/matrix/summary.ts'],
         },
       },
       {

@@ -10,8 +10,15 @@ export interface DeviceSet extends AsyncDisposable {
   digests(region: string | undefined, signal: AbortSignal): Promise<readonly string[]>
 }
 
-/** Opens all of them, or none. */
-export async function openDevices(specs: readonly string[], signal: AbortSignal): Promise<DeviceSet> {
+/**
+ * Opens all of them, or none.
+ * @param options.keepState leave them in whichever state they are found
+ */
+export async function openDevices(
+  specs: readonly string[],
+  signal: AbortSignal,
+  options: { readonly keepState?: boolean } = {},
+): Promise<DeviceSet> {
   const list: MigratableDevice[] = []
   const close = async (): Promise<void> => {
     await Promise.all(list.map((device) => device.close()))
@@ -19,7 +26,7 @@ export async function openDevices(specs: readonly string[], signal: AbortSignal)
   try {
     // One after the other: two of one group must not race for it.
     for (const spec of specs)
-      list.push(await openDevice(spec, { signal, ...(await vfTokenOption(undefined, spec)) }))
+      list.push(await openDevice(spec, { signal, ...options, ...(await vfTokenOption(undefined, spec)) }))
   } catch (error) {
     await close()
     throw error

@@ -117,6 +117,11 @@ export class LoadSet {
     return { ...end, recovery: { policy: 'reset', steps, ok: failed === undefined, state: end.state } }
   }
 
+  /** Ends what is open, and leaves the devices where they are. Never rejects. */
+  async leave(): Promise<void> {
+    await Promise.allSettled(this.#loads.map((load) => load?.close()))
+  }
+
   /** Where they are now. */
   ends(): Promise<MemberEnd[]> {
     return Promise.all(this.#members.map((member) => endOf(member)))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type RecoveryPolicy, VfioError } from '../errors/index.js'
+import { type Recovery, type RecoveryPolicy, VfioError } from '../errors/index.js'
 import type { Moved } from '../migration/chunk.js'
 import { NOTHING } from '../migration/progress.js'
 import type { PreCopySnapshot, SaveOptions, SaveSession } from '../migration/save-session.js'
@@ -9,7 +9,7 @@ import { JointSwitchover } from './joint-switchover.js'
 import { endOf, type Member, type MemberEnd } from './member.js'
 
 export interface SaveSetOptions
-  extends Omit<SaveOptions, 'switchover' | 'beforeStop' | 'beforeRun' | 'signal' | 'recovery'> {
+  extends Omit<SaveOptions, 'switchover' | 'beforeStop' | 'afterStop' | 'beforeRun' | 'signal' | 'recovery'> {
   readonly recovery?: RecoveryPolicy
   /** Asked for all devices together whether to leave pre-copy. */
   readonly policy: SetPolicy
@@ -27,10 +27,14 @@ export class SaveSet {
   readonly #members: readonly Member[]
   readonly #options: SaveSetOptions
   readonly #saves: (SaveSession | undefined)[]
-  readonly #starts: (Promise<unknown> | undefined)[]
+  // With what a start that failed did to undo itself.
+  readonly #starts: (Promise<Recovery | undefined> | undefined)[]
   readonly #switchover: JointSwitchover
   readonly #stop: Barrier
   readonly #run: Barrier
+  readonly #stopped: Barrier
+  /** Resolves when every device is in stop-copy: none of them writes memory any more. @throws the reason of {@link fail} before that */
+  readonly stopped: Promise<void>
   #failure: { reason: unknown } | undefined
   // Rolls back before its failure is known: a save tells of that only when it is back.
   #culprit: number | undefined
@@ -43,6 +47,10 @@ export class SaveSet {
     this.#starts = members.map(() => undefined)
     this.#stop = new Barrier(members.length)
     this.#run = new Barrier(members.length)
+    this.#stopped = new Barrier(members.length + 1)
+    this.stopped = this.#stopped.arrive(members.length)
+    // Nobody may be waiting when it fails.
+    this.stopped.catch(() => {})
     this.#switchover = new JointSwitchover(
       members.map(({ migration }) => options.preCopy === true && migration.capabilities.preCopy),
       options.policy,
@@ -102,7 +110,10 @@ export class SaveSet {
     await this.#switchover.mayBegin(index)
     this.#throwIfFailed()
     const starting = this.#start(index)
-    this.#starts[index] = starting.catch(() => {})
+    this.#starts[index] = starting.then(
+      () => undefined,
+      (error: unknown) => (error instanceof VfioError ? error.recovery : undefined),
+    )
     const save = await starting
     this.#saves[index] = save
     this.#throwIfFailed()
@@ -121,6 +132,7 @@ export class SaveSet {
         this.#switchover.switch()
         await this.#stop.arrive(index)
       },
+      afterStop: () => this.#stopped.leave(index),
       beforeRun: () => {
         if (!this.#failure) this.#culprit = index
         this.fail(new VfioError('ERR_VFIO_MIGRATION', 'another device of the set failed'))
@@ -138,6 +150,7 @@ export class SaveSet {
     if (this.#failure) return
     this.#failure = { reason }
     this.#stop.fail(reason)
+    this.#stopped.fail(reason)
     this.#switchover.fail(reason)
     this.#options.onFail?.()
     void this.rollBack()
@@ -154,7 +167,7 @@ export class SaveSet {
 
   async #rollBackOne(member: Member, index: number): Promise<MemberEnd> {
     let failed: unknown
-    await this.#starts[index]
+    const undone = await this.#starts[index]
     const save = this.#saves[index]
     try {
       await save?.close()
@@ -163,7 +176,7 @@ export class SaveSet {
     } finally {
       this.#run.leave(index)
     }
-    return endOf(member, { recovery: save?.recovery, error: failed })
+    return endOf(member, { recovery: save?.recovery ?? undone, error: failed })
   }
 
   /** The other side runs: ends all sessions, the devices in stop. What fails is in the answer. */

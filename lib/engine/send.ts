@@ -14,6 +14,7 @@ import {
   VfioError,
 } from '../errors/index.js'
 import type { MemoryOwner } from '../memory/memory-owner.js'
+import type { MemoryLimits } from '../memory/memory-pace.js'
 import type { MigratableDevice } from '../migration/migratable-device.js'
 import { profileOf } from '../migration/profile.js'
 import { deadEnd, noRoute } from '../migration/refusal.js'
@@ -26,7 +27,7 @@ import { OutgoingDevice } from './device-channel.js'
 import { watchDevices } from './device-news.js'
 import { greet } from './greeting.js'
 import { journalFacts } from './journal-facts.js'
-import { sendMemory } from './memory-channel.js'
+import { OutgoingMemory } from './memory-channel.js'
 import {
   type EngineMessage,
   encodeProfile,
@@ -60,8 +61,10 @@ export interface SendOptions
   readonly strong?: boolean
   /** Also sends command register and interrupts in use. Default true. */
   readonly wiring?: boolean
-  /** The memory that the devices write by DMA, sent along. */
+  /** The memory that the devices write by DMA, sent along: {@link dmaMemory}, or an owner of one's own (docs/dirty-memory.md). */
   readonly memory?: MemoryOwner
+  /** When enough of the memory was sent for the devices to stop. */
+  readonly memoryLimits?: MemoryLimits
   readonly times?: EngineTimes
   /** Milliseconds until everything must be sent and loaded; it is given up otherwise. Once committed nothing is given up. Default: no limit. */
   readonly totalTimeout?: number
@@ -110,9 +113,13 @@ class Sending {
   #members: Member[] = []
   #offers: OfferedDevice[] = []
   #saves: SaveSet | undefined
+  #journal: Journal | undefined
+  #memory: OutgoingMemory | undefined
   #engine: SourceEngine | undefined
   #ready: { resolve: () => void; promise: Promise<void> } = promised()
   #initial: (number | undefined)[] = []
+  // Where the devices were left, with the outcome unknown.
+  #left: readonly MemberEnd[] | undefined
 
   constructor(devices: readonly MigratableDevice[], options: SendOptions) {
     this.#devices = devices
@@ -125,6 +132,7 @@ class Sending {
     this.#clock = new SendClock(
       { ...options, onPhase: (phase) => this.#record.phase(phase) },
       () => this.#saves,
+      () => this.#memory,
     )
   }
 
@@ -147,6 +155,7 @@ class Sending {
       ignoreLimits()
       ignoreDevices()
       signal?.removeEventListener('abort', onAbort)
+      await this.#journal?.close()
       this.#clock[Symbol.dispose]()
       this.#record[Symbol.dispose]()
     }
@@ -155,7 +164,9 @@ class Sending {
   /** Everything that can be known beforehand. Touches nobody. */
   async #check(): Promise<void> {
     this.#members = await membersOf(this.#devices)
-    checkPeerToPeer(this.#members, this.#options.allowWithoutP2p ?? false)
+    const { allowWithoutP2p = false, memory, memoryLimits } = this.#options
+    checkPeerToPeer(this.#members, allowWithoutP2p)
+    if (memory !== undefined) this.#memory = await OutgoingMemory.of(this.#members, memory, memoryLimits)
     this.#initial = this.#members.map(() => undefined)
     this.#offers = await Promise.all(
       this.#members.map(async ({ device, migration }) => {
@@ -197,6 +208,8 @@ class Sending {
     await engine.farewell()
     await this.#closeChannels()
     if (state === 'done') return this.#report(engine)
+    // Whoever takes it up again, in this process or another, leads the devices on: no session may be in the way. They stay stopped.
+    if (state === 'committed') this.#left = await this.#saves?.complete()
     throw await this.#failure(cause ?? this.#causeOf(engine), outcomeOf(engine, state))
   }
 
@@ -230,6 +243,7 @@ class Sending {
     } catch (cause) {
       throw await this.#failure(cause, 'refused')
     }
+    this.#journal = journal
     const engine = new SourceEngine({
       journal,
       first: beginSource(),
@@ -326,19 +340,12 @@ class Sending {
   }
 
   async #copy(engine: SourceEngine): Promise<void> {
-    const {
-      preCopy = false,
-      strong = false,
-      wiring = true,
-      memory,
-      policy = drainedOnce,
-      recovery,
-    } = this.#options
+    const { preCopy = false, strong = false, wiring = true, policy = drainedOnce, recovery } = this.#options
     const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval } = this.#options
     const { signal } = this.#pumps
     const saves = new SaveSet(this.#members, {
       preCopy,
-      policy,
+      policy: this.#memory?.policy(policy) ?? policy,
       ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval }),
       onFail: () => this.#pumps.abort(),
       onSnapshot: (index, snapshot) => this.#tellInitial(engine, index, snapshot),
@@ -351,11 +358,15 @@ class Sending {
     try {
       await Promise.all(outgoing.map((device) => device.begin()))
       throwIfGivenUp(this.#work.signal)
-      this.#clock.enter(preCopy ? 'pre-copy' : 'stop-copy')
+      const memory = this.#memory
+      this.#clock.enter(preCopy || memory !== undefined ? 'pre-copy' : 'stop-copy')
       const write = (save: SaveSession, index: number) => (outgoing[index] as OutgoingDevice).write(save)
       const memoryChannel = this.#channels[this.#members.length]
       if (memory === undefined || memoryChannel === undefined) await saves.save(write)
-      else await sendMemory(memory, memoryChannel, saves, write, signal)
+      else {
+        const waits = !preCopy || this.#members.every(({ migration }) => !migration.capabilities.preCopy)
+        await memory.send(memoryChannel, saves, write, { waits, signal })
+      }
     } finally {
       if (signal.aborted || saves.failed)
         await Promise.all(outgoing.map((device) => device[Symbol.asyncDispose]()))
@@ -425,7 +436,8 @@ class Sending {
       timers.push(
         setInterval(
           () => {
-            const bytes = this.#saves?.moved.reduce((sum, moved) => sum + moved.bytes, 0) ?? 0
+            const devices = this.#saves?.moved.reduce((sum, moved) => sum + moved.bytes, 0) ?? 0
+            const bytes = devices + (this.#memory?.progress.bytes ?? 0)
             if (bytes !== seen || this.#saves?.idle === true) {
               seen = bytes
               since = performance.now()
@@ -462,7 +474,8 @@ class Sending {
   async #failure(cause: unknown, outcome: EngineOutcome): Promise<VfioEngineError> {
     const engine = this.#engine
     const phase: EnginePhase = this.#failedIn ?? this.#clock.phase ?? 'check'
-    const ends = engine?.ends ?? (await Promise.all(this.#members.map((member) => endOf(member))))
+    const ends =
+      engine?.ends ?? this.#left ?? (await Promise.all(this.#members.map((member) => endOf(member))))
     const error = new VfioEngineError({
       id: this.#id,
       side: 'source',

@@ -76,9 +76,12 @@ export class SourceEngine {
         },
         run: async () => {
           this.#ends = await parts.runAgain()
-          return this.#ends.every(({ recovery, error }) => recovery?.ok !== false && error === undefined)
-            ? 'done'
-            : 'failed'
+          // What runs, runs, whatever could not be asked on the way.
+          const back = this.#ends.every(
+            ({ state, recovery, error }) =>
+              state === 'running' || (recovery?.ok !== false && error === undefined),
+          )
+          return back ? 'done' : 'failed'
         },
         reset: async () => {},
         release: async () => {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // --report and --trace, of commands that succeed and that fail.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ChromeTrace, RunReport } from '../../lib/index.js'
-import { jsonOf, run } from '../support/command.js'
+import { jsonOf, run, start } from '../support/command.js'
 
 let folder: string
 let reportPath: string
@@ -83,6 +83,34 @@ it('a report that has no place stops the command before any device is opened', a
   const finished = await run(['migrate', 'sim:v1', 'sim:v1', '--report', nowhere, '--json'])
   expect(finished.code).not.toBe(0)
   expect(jsonOf(finished)).toMatchObject({ ok: false, error: { code: 'ENOENT' } })
+})
+
+it('a report that cannot be kept in the end is a note, and the migration what it was', async () => {
+  const slow = 'sim:v2,state=8MiB,seed=3,delay=read:20ms'
+  const place = join(folder, 'place')
+  mkdirSync(place)
+  const { finished, says } = start([
+    'migrate',
+    slow,
+    'sim:v2,state=8MiB',
+    '--report',
+    join(place, 'run.json'),
+  ])
+  await says('pre-copy')
+  rmSync(place, { recursive: true })
+  const done = await finished
+  expect(done.stderr).toContain('the report of the run could not be written')
+  expect(done.code).toBe(0)
+  expect(done.out).toContain('migrated')
+})
+
+it('Ctrl-C leaves a report that says so', async () => {
+  const slow = 'sim:v2,state=64MiB,seed=3,delay=read:20ms'
+  const { child, finished, says } = start(['migrate', slow, 'sim:v2,state=64MiB', '--report', reportPath])
+  await says('pre-copy')
+  child.kill('SIGINT')
+  expect((await finished).code).toBe(130)
+  expect(report()).toMatchObject({ ok: false, error: { name: 'AbortError', source: { state: 'running' } } })
 })
 
 it('report and trace are two files', async () => {

@@ -47,6 +47,7 @@ async function finishOne(
   await using devices: DeviceSet = await openDevices(
     held ? plan.devices.map(({ device }) => device) : [],
     signal,
+    { keepState: true },
   )
   const common = {
     id: plan.id,
