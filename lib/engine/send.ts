@@ -113,8 +113,8 @@ class Sending {
   #members: Member[] = []
   #offers: OfferedDevice[] = []
   #saves: SaveSet | undefined
-  #memory: OutgoingMemory | undefined
   #journal: Journal | undefined
+  #memory: OutgoingMemory | undefined
   #engine: SourceEngine | undefined
   #ready: { resolve: () => void; promise: Promise<void> } = promised()
   #initial: (number | undefined)[] = []
