@@ -95,7 +95,7 @@ export class DeviceMigration implements Migration {
     if (dead !== undefined) throw noRoute(protocol.device, found, 'stop-copy', dead)
     const previous = isSaving(found) ? (this.#home ?? (found === 'stop-copy' ? 'stop' : 'running')) : found
     const startedAt = performance.now()
-    const switchover = new Switchover(protocol, options.beforeStop)
+    const switchover = new Switchover(protocol, options)
     return this.#undoing(options.recovery ?? 'previous', previous, found, { beforeRun }, async () => {
       let at = found
       if (isSaving(at) && !protocol.canSaveHere()) {
@@ -189,6 +189,12 @@ function checkNumbers(options: SaveOptions & LoadOptions): void {
   }
   if (preCopyTimeout !== undefined && !(preCopyTimeout >= 0)) {
     throw new RangeError(`preCopyTimeout must be a number of milliseconds, not ${preCopyTimeout}`)
+  }
+  if (options.bandwidthLimit !== undefined && options.rateLimit !== undefined) {
+    throw new RangeError('bandwidthLimit and rateLimit are two ways to say one thing')
+  }
+  if (options.bandwidthLimit !== undefined && !(options.bandwidthLimit >= 1)) {
+    throw new RangeError(`bandwidthLimit must be 1 byte per second or more, not ${options.bandwidthLimit}`)
   }
   if (switchoverInterval !== undefined && !(switchoverInterval >= 10)) {
     throw new RangeError(`switchoverInterval must be 10 milliseconds or more, not ${switchoverInterval}`)

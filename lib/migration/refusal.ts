@@ -7,6 +7,7 @@ import {
   VfioSystemError,
   VfioTransitionError,
 } from '../errors/index.js'
+import { errnoMeaning } from './errno-meaning.js'
 import type { Protocol } from './protocol.js'
 import type { MigrationState } from './state.js'
 
@@ -22,33 +23,17 @@ export function deadEnd(from: MigrationState): string | undefined {
   return undefined
 }
 
-// What drivers mean by an errno of a state change (uAPI text and the drivers themselves).
-const meanings: Readonly<Record<string, string>> = {
-  EBUSY: 'the device or its firmware is busy',
-  EFAULT: 'the device does not accept this data, or the request could not be copied',
-  EINVAL: 'the driver does not allow this arc now, or refuses what was loaded',
-  EIO: 'the device or its firmware failed; some drivers answer so from the error state until a reset',
-  EMFILE: 'no free descriptor in this process for the data of the session',
-  ENFILE: 'no free descriptor on this host for the data of the session',
-  ENODEV: 'the device is gone or shutting down',
-  ENOENT: 'the driver could not make the file for the data',
-  ENOMEM: 'out of memory in the kernel or the device',
-  ENOTCONN: 'the physical function behind this device is gone',
-  ENOTTY: 'the driver does not implement migration',
-  EOPNOTSUPP: 'the device does not support this, or the data comes from an incompatible one',
-  EOVERFLOW: 'the loaded state does not fit the device',
-  EPERM: 'the register is not writable',
-  ETIMEDOUT: 'the device did not answer in time',
-}
-
 /** What a failed state change meant. `errno` negative, 0 for none. */
-export function meaningOf(errno: number, to: MigrationState, actual: MigrationState | 'unknown'): string {
+export function meaningOf(
+  errno: number,
+  { to, actual, failed, driver }: Pick<Refusal, 'to' | 'actual' | 'failed' | 'driver'>,
+): string {
   if (errno === 0) {
     if (actual === 'error') return 'the device took the request and entered its error state'
     return 'the device took the request and is elsewhere'
   }
   const name = errnoName(errno)
-  const said = meanings[name] ?? 'the driver failed the request'
+  const said = errnoMeaning(name, failed, driver)
   if (actual === to && (name === 'EMFILE' || name === 'ENFILE' || name === 'EFAULT')) {
     return `${said}; the state was entered without a session, leave it before trying again`
   }
@@ -62,6 +47,8 @@ export interface Refusal {
   readonly failed: readonly [MigrationState, MigrationState]
   readonly actual: MigrationState | 'unknown'
   readonly cause: unknown
+  /** The driver's name, or what a simulated device poses as; it may mean something of its own by an errno. */
+  readonly driver?: string | undefined
 }
 
 /** The typed error of an arc that failed. Not for the failures of a closed handle, which {@link isLost} picks out. */
@@ -71,7 +58,7 @@ export function refusal(device: string, failure: Refusal): VfioTransitionError {
     ...failure,
     device,
     errno,
-    meaning: meaningOf(errno, failure.to, failure.actual),
+    meaning: meaningOf(errno, failure),
   })
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Readable } from 'node:stream'
+import type { RateLimit } from '../device/rate-limit.js'
 import type { Recovery, RecoveryPolicy } from '../errors/index.js'
 import type { FrameWriter } from '../stream/frame-writer.js'
 import type { Chunk, Moved } from './chunk.js'
@@ -26,6 +27,13 @@ export interface SaveOptions {
    * drained. Default 120 000; `Infinity` for no limit.
    */
   readonly preCopyTimeout?: number
+  /**
+   * Bytes per second that {@link SaveSession.pipeTo}, `pipeToFrames` and `pipeInto` move in pre-copy, 1 and up. Once the device is to stop they
+   * are not held back any more: that would be downtime. Default: no limit.
+   */
+  readonly bandwidthLimit?: number
+  /** A limit that several saves may share, for all of their data. Instead of {@link bandwidthLimit}. */
+  readonly rateLimit?: RateLimit
   /** v1: save a device in `stop` by the arc 000 -> 010, which not every driver takes. Without it such a save has no route. */
   readonly direct?: boolean
   /** v2: bytes of each read buffer, 64 KiB to 8 MiB. Default 1 MiB. */
@@ -42,6 +50,8 @@ export interface SaveOptions {
    * runs; one that was stopped before stays so. A rejection fails the save as an error of the device would; the end of the save ends the wait.
    */
   readonly beforeStop?: () => Promise<void>
+  /** Told once when the device is in stop-copy, and writes no memory any more; its data is still to be read. Must not throw. */
+  readonly afterStop?: () => void
   /**
    * Awaited at most once in a rollback that leads to `running`, before the device runs: it waits in `running-p2p`, without P2P states in
    * `stop`, and where it is when it never left running. Not called when it could not be led there. It should never reject; a device for

@@ -20,6 +20,9 @@ export interface NativeSimulatedOptions {
   readonly drained: 'enomsg' | 'zero' | null
   /** Only asking for precopy info starts the next incremental round, as on mlx5 and virtio. */
   readonly roundsByInfo: boolean | null
+  /** In milliseconds. */
+  readonly saveTime: number | null
+  readonly events: readonly NativeSimulatedEvent[]
   /** Most bytes of one read or write, 0n for no limit. */
   readonly shortRead: bigint
   readonly shortWrite: bigint
@@ -34,6 +37,15 @@ export interface NativeSimulatedLie {
   readonly value: bigint
   readonly nth: number
   readonly count: number
+}
+
+/** Once: `milliseconds` after the device was made, or, null, before the `nth` call of the operation. */
+export interface NativeSimulatedEvent {
+  readonly kind: string
+  readonly milliseconds: number | null
+  readonly operation: string
+  readonly argument: string
+  readonly nth: number
 }
 
 export interface NativeSimulatedFault {
@@ -72,11 +84,14 @@ export interface NativeSimulation {
     readonly argument: string
     readonly calls: number
   }[]
-  /** How often each fault (those injected after those of the options), delay and lie struck. */
+  /** How often each fault (those injected after those of the options), delay, lie and event struck. */
   strikes(): {
     readonly faults: readonly number[]
     readonly delays: readonly number[]
     readonly lies: readonly number[]
+    readonly events: readonly number[]
   }
   inject(fault: NativeSimulatedFault): Outcome<null>
+  /** false: without effect on the device in its present state. */
+  happen(kind: string): Outcome<boolean>
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Framed streams.
-import type { NativePumped } from './data.js'
+import type { NativePumped, NativeRateLimit } from './data.js'
 import type { Outcome } from './failure.js'
 
 export interface NativeFrameWriterOptions {
@@ -18,8 +18,8 @@ export interface NativeFrameTotals {
 
 export interface NativeFrameWriter {
   writeControl(type: number, section: number, payload: Uint8Array): Promise<Outcome<null>>
-  /** One data frame. */
-  writeData(section: number, data: Uint8Array): Promise<Outcome<null>>
+  /** One data frame, when the limit lets it through. */
+  writeData(section: number, data: Uint8Array, limit: NativeRateLimit | null): Promise<Outcome<null>>
   /** The end record. */
   finish(): Promise<Outcome<null>>
   totals(): NativeFrameTotals
@@ -45,6 +45,8 @@ export interface NativeFrame {
 export interface NativeFrameReader {
   /** The next frame; null once the end record was read and found right. */
   next(): Promise<Outcome<NativeFrame | null>>
+  /** The payload of the next frame, when it is data of `section`; null, and nothing taken, when it is not. */
+  readData(section: number): Promise<Outcome<ArrayBuffer | null>>
   /** Reads past the data frames of `section` that follow, checking them. */
   skipData(section: number): Promise<Outcome<NativePumped>>
   totals(): NativeFrameTotals

@@ -6,6 +6,7 @@ import { openSimulated } from './open.js'
 import type { SimulatedOptions } from './options.js'
 
 export * from './options.js'
+export * from './personalities.js'
 export {
   type Fired,
   firedFaults,

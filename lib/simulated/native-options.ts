@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { errnoNumber, isFailure, unwrap, VfioError } from '../errors/index.js'
-import type { NativeSimulatedFault, NativeSimulatedOptions, Outcome } from '../native-binding.js'
-import type { SimulatedFault, SimulatedOptions } from './options.js'
+import type {
+  NativeSimulatedEvent,
+  NativeSimulatedFault,
+  NativeSimulatedOptions,
+  Outcome,
+} from '../native-binding.js'
+import type { SimulatedEvent, SimulatedFault, SimulatedOptions } from './options.js'
 
 const EVERY_TIME = 0xffff_ffff
 
@@ -26,6 +31,17 @@ export function nativeFault(fault: SimulatedFault, spec: string): NativeSimulate
   }
 }
 
+function nativeEvent({ kind, at }: SimulatedEvent): NativeSimulatedEvent {
+  if ('after' in at) return { kind, milliseconds: at.after, operation: 'info', argument: '', nth: 1 }
+  return {
+    kind,
+    milliseconds: null,
+    operation: at.operation,
+    argument: at.argument ?? '',
+    nth: at.nth ?? 1,
+  }
+}
+
 export function nativeOptions(options: SimulatedOptions, spec: string): NativeSimulatedOptions {
   return {
     personality: options.personality ?? null,
@@ -41,6 +57,8 @@ export function nativeOptions(options: SimulatedOptions, spec: string): NativeSi
     p2p: options.p2p ?? null,
     drained: options.drained ?? null,
     roundsByInfo: options.roundsByInfo ?? null,
+    saveTime: options.saveTime ?? null,
+    events: (options.events ?? []).map(nativeEvent),
     shortRead: BigInt(options.shortRead ?? 0),
     shortWrite: BigInt(options.shortWrite ?? 0),
     faults: (options.faults ?? []).map((fault) => nativeFault(fault, spec)),

@@ -74,6 +74,32 @@ export interface SimulatedDelay {
   readonly milliseconds: number
 }
 
+/**
+ * What can happen to a v2 device without anybody asking for it. `async-error`: it enters its error state (pds: running only while its DMA
+ * log is on). Of mlx5 alone: `pf-gone`: the physical function goes away; `save-fails`: what is being saved fails behind the user's back;
+ * `abort-fails`: the next way back from a pre-copy state fails halfway.
+ */
+export const simulatedEvents = ['async-error', 'pf-gone', 'save-fails', 'abort-fails'] as const
+
+export type SimulatedEventKind = (typeof simulatedEvents)[number]
+
+/** Happens once: by time, or right before a call. */
+export interface SimulatedEvent {
+  readonly kind: SimulatedEventKind
+  readonly at:
+    | {
+        /** Milliseconds after the device was made; noticed at the next call. */
+        readonly after: number
+      }
+    | {
+        readonly operation: SimulatedOperation
+        /** As {@link SimulatedFault.argument}. Default: any. */
+        readonly argument?: string
+        /** Before which matching call, counted from 1. Default 1. */
+        readonly nth?: number
+      }
+}
+
 /** Values that a device can be made to report instead of the truth. */
 export const simulatedLies = [
   'device-state',
@@ -127,6 +153,13 @@ export interface SimulatedOptions {
   readonly drained?: 'enomsg' | 'zero'
   /** v2: only asking for precopy info starts the next incremental round, as on mlx5 and virtio. Default false. */
   readonly roundsByInfo?: boolean
+  /**
+   * v2: milliseconds that the device takes for each image it saves, and in stop-copy for each chunk of 8 MiB. A read waits for them; for
+   * the image of a pre-copy round it finds nothing for now. Default 0, or the personality's.
+   */
+  readonly saveTime?: number
+  /** v2: what happens by itself. */
+  readonly events?: readonly SimulatedEvent[]
   /** v2: the most bytes one read gives, one write takes. Default: no limit. */
   readonly shortRead?: number
   readonly shortWrite?: number

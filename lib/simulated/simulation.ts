@@ -6,6 +6,8 @@ import { nativeFault, unwrapSimulated } from './native-options.js'
 import type {
   PersonalityName,
   SimulatedDelay,
+  SimulatedEvent,
+  SimulatedEventKind,
   SimulatedFault,
   SimulatedLie,
   SimulatedOperation,
@@ -60,6 +62,19 @@ export class Simulation {
 
   firedLies(): readonly Fired<SimulatedLie>[] {
     return fired(this.#options.lies ?? [], this.#native.strikes().lies)
+  }
+
+  firedEvents(): readonly Fired<SimulatedEvent>[] {
+    return fired(this.#options.events ?? [], this.#native.strikes().events)
+  }
+
+  /**
+   * Lets it happen now.
+   * @returns whether it had an effect on the device in its present state
+   * @throws {VfioError} `ERR_VFIO_DEVICE_SPEC` for what cannot happen to such a device; `ERR_VFIO_CLOSED`
+   */
+  happen(kind: SimulatedEventKind): boolean {
+    return unwrapSimulated(this.#native.happen(kind), this.#spec)
   }
 
   /**

@@ -5,16 +5,19 @@ import {
   type PersonalityName,
   personalityNames,
   type SimulatedDelay,
+  type SimulatedEvent,
   type SimulatedFault,
   type SimulatedLie,
   type SimulatedOperation,
   type SimulatedOptions,
+  simulatedEvents,
   simulatedLies,
   simulatedOperations,
 } from './options.js'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 type Draft = Mutable<SimulatedOptions> & {
+  events: SimulatedEvent[]
   faults: SimulatedFault[]
   delays: SimulatedDelay[]
   lies: SimulatedLie[]
@@ -76,6 +79,17 @@ const setters: Readonly<Record<string, (draft: Draft, value: string, complain: C
   rounds: (draft, value, complain) => {
     draft.roundsByInfo = choice(value, ['by-info', 'by-dirt'], complain) === 'by-info'
   },
+  'save-time': (draft, value, complain) => {
+    draft.saveTime = parseDuration(value) ?? complain('a time looks like 50ms or 2s')
+  },
+  ...Object.fromEntries(
+    simulatedEvents.map((kind) => [
+      kind,
+      (draft: Draft, value: string, complain: Complain) => {
+        draft.events.push({ kind, at: moment(value, complain) })
+      },
+    ]),
+  ),
   'short-read': (draft, value, complain) => {
     draft.shortRead = size(value, complain)
   },
@@ -94,8 +108,17 @@ const setters: Readonly<Record<string, (draft: Draft, value: string, complain: C
 }
 
 const onlyV1 = new Set(['chunk', 'data', 'arcs', 'reserved-bits'])
-const onlyV2 = new Set(['precopy', 'p2p', 'drained', 'rounds', 'short-read', 'short-write'])
-const repeatable = new Set(['fail', 'delay', 'lie'])
+const onlyV2 = new Set<string>([
+  'precopy',
+  'p2p',
+  'drained',
+  'rounds',
+  'save-time',
+  'short-read',
+  'short-write',
+  ...simulatedEvents,
+])
+const repeatable = new Set<string>(['fail', 'delay', 'lie', ...simulatedEvents])
 
 /**
  * Reads the specification of a simulated device: `sim:v1`, `sim:v2` or `sim:none`, then options as in
@@ -109,6 +132,7 @@ export function parseSimulatedSpec(spec: string): SimulatedOptions {
   const [protocol, ...settings] = spec.replace(/^sim:/, '').split(',')
   const draft: Draft = {
     protocol: choice(protocol ?? '', ['v1', 'v2', 'none'], complain),
+    events: [],
     faults: [],
     delays: [],
     lies: [],
@@ -191,6 +215,23 @@ function effect(part: string, complain: Complain): Pick<SimulatedFault, 'kind' |
   if (part === 'hang' || part === 'short') return { kind: part }
   if (part.startsWith('short=')) return { kind: 'short', bytes: size(part.slice('short='.length), complain) }
   return errnoNumber(part) === undefined ? {} : { kind: 'errno', errno: part }
+}
+
+/** `TIME`, or `OPERATION[:ARGUMENT][:nth=N]` */
+function moment(value: string, complain: Complain): SimulatedEvent['at'] {
+  const after = parseDuration(value)
+  if (after !== undefined) return { after }
+  const [name, ...rest] = value.split(':')
+  const found: { operation: SimulatedOperation; argument?: string; nth?: number } = {
+    operation: operation(name, complain),
+  }
+  for (const part of rest) {
+    const counted = counter(part, complain)
+    if (counted !== undefined && 'nth' in counted) found.nth = counted.nth
+    else if (counted === undefined && found.argument === undefined) found.argument = part
+    else complain('it looks like 50ms, read:nth=3 or set-state:stop-copy')
+  }
+  return found
 }
 
 /** `OPERATION[:ARGUMENT]:TIME` */

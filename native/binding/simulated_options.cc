@@ -122,10 +122,24 @@ Result<SimulatedOptions> simulatedOptionsFrom(const Napi::Object& object) {
   whenGiven(object, "preCopy", flag, [&](bool given) { options.precopy = given; });
   whenGiven(object, "p2p", flag, [&](bool given) { options.p2p = given; });
   whenGiven(object, "roundsByInfo", flag, [&](bool given) { options.roundsByInfo = given; });
+  whenGiven(object, "saveTime", number, [&](uint32_t given) { options.saveTime = given; });
   options.shortRead = wide(object, "shortRead");
   options.shortWrite = wide(object, "shortWrite");
 
   std::optional<Failure> wrong;
+  forEach(object, "events", [&](const Napi::Object& given) {
+    const auto kind = eventNamed(text(given, "kind"));
+    const auto operation = operationNamed(text(given, "operation"));
+    if (!kind) wrong = unknown("event", text(given, "kind"));
+    if (!operation) wrong = unknown("operation", text(given, "operation"));
+    SimulatedEvent event;
+    event.kind = kind.value_or(EventKind::kError);
+    whenGiven(given, "milliseconds", number, [&](uint32_t after) { event.milliseconds = after; });
+    event.operation = operation.value_or(Operation::kInfo);
+    event.argument = text(given, "argument");
+    event.nth = number(given, "nth");
+    options.events.push_back(std::move(event));
+  });
   forEach(object, "faults", [&](const Napi::Object& given) {
     auto fault = faultFrom(given);
     if (fault) {

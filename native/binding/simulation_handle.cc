@@ -10,7 +10,8 @@ Napi::Function SimulationHandle::classDefinition(Napi::Env env) {
   return DefineClass(env, kName,
                      {InstanceMethod<&SimulationHandle::operations>("operations"),
                       InstanceMethod<&SimulationHandle::strikes>("strikes"),
-                      InstanceMethod<&SimulationHandle::inject>("inject")});
+                      InstanceMethod<&SimulationHandle::inject>("inject"),
+                      InstanceMethod<&SimulationHandle::happen>("happen")});
 }
 
 SimulationHandle::SimulationHandle(const Napi::CallbackInfo& info)
@@ -44,6 +45,7 @@ Napi::Value SimulationHandle::strikes(const Napi::CallbackInfo& info) {
   list("faults", Ledger::Kind::kFault);
   list("delays", Ledger::Kind::kDelay);
   list("lies", Ledger::Kind::kLie);
+  list("events", Ledger::Kind::kEvent);
   return all;
 }
 
@@ -57,6 +59,22 @@ Napi::Value SimulationHandle::inject(const Napi::CallbackInfo& info) {
   if (!device) return toObject(info.Env(), closed("fault of a simulated device"));
   Status injected = device->inject(std::move(*fault));
   return injected ? null(info.Env()) : toObject(info.Env(), injected.failure());
+}
+
+Napi::Value SimulationHandle::happen(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string name = arguments.text(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  const auto kind = eventNamed(name);
+  if (!kind) {
+    return toObject(info.Env(), Failure::because(Reason::kInvalidArgument, "event of a simulated device",
+                                                 "\"" + name + "\" is unknown"));
+  }
+  auto device = device_.lock();
+  if (!device) return toObject(info.Env(), closed("event of a simulated device"));
+  auto effective = device->happen(*kind);
+  if (!effective) return toObject(info.Env(), effective.failure());
+  return Napi::Boolean::New(info.Env(), *effective);
 }
 
 }  // namespace vfm::binding

@@ -22,6 +22,7 @@ class SimulationHandle : public Napi::ObjectWrap<SimulationHandle> {
   Napi::Value operations(const Napi::CallbackInfo& info);
   Napi::Value strikes(const Napi::CallbackInfo& info);
   Napi::Value inject(const Napi::CallbackInfo& info);
+  Napi::Value happen(const Napi::CallbackInfo& info);
 
   std::weak_ptr<SimulatedDevice> device_;
   std::shared_ptr<Ledger> ledger_;

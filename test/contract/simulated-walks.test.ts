@@ -3,6 +3,7 @@
 import * as fc from 'fast-check'
 import { it } from 'vitest'
 import { type Migration, openDevice, type TargetState, VfioError } from '../../lib/index.js'
+import { personalities, personalityNames } from '../../lib/simulated/index.js'
 
 type Step = TargetState | 'save' | 'broken save' | 'broken load' | 'reset'
 
@@ -27,6 +28,10 @@ const kinds = [
   'sim:v2,state=64KiB',
   'sim:v2,state=64KiB,p2p=off,drained=zero',
   'sim:v2,state=64KiB,precopy=off',
+  ...personalityNames.map((name) => {
+    const { protocol } = personalities[name]
+    return `sim:${protocol},as=${name},state=64KiB${protocol === 'v1' ? ',chunk=16KiB' : ',save-time=1ms'}`
+  }),
 ]
 
 async function take(migration: Migration, step: Exclude<Step, 'reset'>): Promise<string> {

@@ -28,3 +28,14 @@ deviceContract(simulated(`sim:v2,${small},drained=zero,p2p=off`, { p2p: false })
 deviceContract(simulated(`sim:v2,${small},precopy=off`, { preCopy: false }))
 deviceContract(simulated(`sim:v2,${small},precopy=off,p2p=off`, { preCopy: false, p2p: false }))
 deviceContract(simulated(`sim:v2,${small},rounds=by-info,short-read=5000,short-write=7000`))
+
+// Devices like the drivers' own; what makes each of them different has tests of its own (test/unit/simulated/personalities.test.ts).
+const like = 'state=2MiB,seed=7'
+deviceContract(simulated(`sim:v2,as=mlx5,${like}`, { refusesPart: false }))
+deviceContract(simulated(`sim:v2,as=hisi_acc,${like}`, { p2p: false }))
+deviceContract(simulated(`sim:v2,as=pds,${like}`, { preCopy: false }))
+deviceContract(simulated(`sim:v2,as=qat,${like}`))
+deviceContract(simulated(`sim:v2,as=virtio,${like}`, { refusesPart: false }))
+deviceContract(simulated(`sim:v2,as=xe,${like}`, { preCopy: false }))
+deviceContract(simulated(`sim:v1,as=i915,${like},chunk=256KiB`))
+deviceContract(simulated(`sim:v1,as=libvfio-user,${like},chunk=256KiB`))

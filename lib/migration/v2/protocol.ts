@@ -3,9 +3,11 @@
 import { VFIO_DEVICE_FEATURE_SET, VFIO_PRECOPY_INFO_REINIT } from '../../constants.js'
 import type { Device } from '../../device/device.js'
 import type { DeviceSession } from '../../device/device-session.js'
+
 import { featureId } from '../../device/features.js'
 import { beginning, channels, monotonicNs } from '../../diagnostics/channels.js'
-import { throwIfAborted, VfioError } from '../../errors/index.js'
+import { throwIfAborted, VfioError, type VfioTransitionError } from '../../errors/index.js'
+
 import type { LoadOptions } from '../load-session.js'
 import type { MigrationCapabilities } from '../migration.js'
 import {
@@ -126,7 +128,7 @@ export class V2Protocol implements Protocol {
       const actual = await actualState(this)
       told(actual, cause)
       if (!isSaving(actual as MigrationState) && actual !== 'resuming') await this.#drop()
-      throw refusal(this.device, { from, to, path, failed: failedHop(path, actual), actual, cause })
+      throw this.#refusal(from, to, path, actual, cause)
     }
     const continues = isSaving(from) && isSaving(to)
     if (session !== undefined || !continues) {
@@ -147,16 +149,20 @@ export class V2Protocol implements Protocol {
       told(actual)
       return to
     }
-    const refused = refusal(this.device, {
-      from,
-      to,
-      path,
-      failed: failedHop(path, actual),
-      actual,
-      cause: undefined,
-    })
+    const refused = this.#refusal(from, to, path, actual, undefined)
     told(actual, refused)
     throw refused
+  }
+
+  #refusal(
+    from: MigrationState,
+    to: MigrationState,
+    path: readonly MigrationState[],
+    actual: MigrationState | 'unknown',
+    cause: unknown,
+  ): VfioTransitionError {
+    const driver = this.#device.personality ?? this.#device.driver
+    return refusal(this.device, { from, to, path, failed: failedHop(path, actual), actual, cause, driver })
   }
 
   async #drop(): Promise<void> {

@@ -25,6 +25,7 @@ class DmaLog {
   // Adds the pages noted and forgets them. EINVAL: no log runs, or none of its ranges is touched.
   int report(DirtyBitmap& into);
   void end();  // a log that does not run may end too
+  bool active() const { return active_; }
 
  private:
   bool touches(uint64_t first, uint64_t last) const;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What was asked of a simulated device and what was made to go wrong: a count of every call, and of every
-// fault, delay and lie how often it struck. Has its own lock and outlives the device, so that whoever tests
-// with it can ask at any time.
+// fault, delay, lie and event how often it struck. Has its own lock and outlives the device, so that whoever
+// tests with it can ask at any time.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct OperationCount {
 
 class Ledger {
  public:
-  enum class Kind : uint8_t { kFault, kDelay, kLie };
+  enum class Kind : uint8_t { kFault, kDelay, kLie, kEvent };
 
   void called(Operation operation, std::string_view argument);
   // The next one of its kind, in the order in which they were asked for.
@@ -38,7 +38,7 @@ class Ledger {
  private:
   mutable std::mutex mutex_;
   std::map<std::pair<Operation, std::string>, uint64_t> calls_;
-  std::vector<uint64_t> strikes_[3];
+  std::vector<uint64_t> strikes_[4];
 };
 
 }  // namespace vfm

@@ -9,6 +9,14 @@
 
 namespace vfm {
 
+namespace {
+// What is wrong, until the rules say how to call it.
+constexpr int kForeign = -1;
+constexpr int kUnlike = -2;
+constexpr int kUnknown = -3;
+constexpr int kDamaged = -4;
+}  // namespace
+
 bool LoadStream::gather(ConstBytes& from, size_t size) {
   size_t count = std::min(size - gatheredSize_, from.size);
   if (count > 0) std::memcpy(gathered_.data() + gatheredSize_, from.data, count);
@@ -21,18 +29,19 @@ int LoadStream::acceptRecord() {
   StreamRecord record;
   std::memcpy(&record, gathered_.data(), sizeof record);
   gatheredSize_ = 0;
+  if (arrived_) return kUnknown;
   if (record.kind == StreamRecord::kEnd) {
-    if (record.length != sizeof(MigratedRegisters) || covered_ != machine_.memoryBytes()) return EINVAL;
+    if (record.length != sizeof(MigratedRegisters) || covered_ != machine_.memoryBytes()) return kDamaged;
     phase_ = Phase::kRegisters;
     return 0;
   }
   uint64_t size = machine_.memoryBytes();
-  if (record.kind != StreamRecord::kMemory || record.length == 0) return EINVAL;
-  if (record.offset > size || record.length > size - record.offset) return EINVAL;
-  if (record.offset % DeviceMemory::kPage != 0 || record.length % DeviceMemory::kPage != 0) return EINVAL;
+  if (record.kind != StreamRecord::kMemory) return kUnknown;
+  if (record.length == 0 || record.offset > size || record.length > size - record.offset) return kDamaged;
+  if (record.offset % DeviceMemory::kPage != 0 || record.length % DeviceMemory::kPage != 0) return kDamaged;
   // First everything in order, then only what was sent before.
   bool first = record.offset == covered_;
-  if (!first && record.offset + record.length > covered_) return EINVAL;
+  if (!first && record.offset + record.length > covered_) return kDamaged;
   offset_ = record.offset;
   remaining_ = record.length;
   phase_ = Phase::kMemory;
@@ -45,8 +54,9 @@ int LoadStream::accept() {
       StreamHeader header;
       std::memcpy(&header, gathered_.data(), sizeof header);
       gatheredSize_ = 0;
-      if (header.magic != StreamHeader::kMagic || header.version != StreamHeader::kVersion) return EINVAL;
-      if (header.headerBytes != sizeof header || header.stateBytes != machine_.memoryBytes()) return EINVAL;
+      if (header.magic != StreamHeader::kMagic || header.version != StreamHeader::kVersion) return kForeign;
+      if (header.personality != static_cast<uint64_t>(personality_)) return kForeign;
+      if (header.headerBytes != sizeof header || header.stateBytes != machine_.memoryBytes()) return kUnlike;
       phase_ = Phase::kRecord;
       return 0;
     }
@@ -55,7 +65,8 @@ int LoadStream::accept() {
     default:
       std::memcpy(&registers_, gathered_.data(), sizeof registers_);
       gatheredSize_ = 0;
-      phase_ = Phase::kDone;
+      phase_ = rules_.overlong == 0 ? Phase::kRecord : Phase::kDone;
+      arrived_ = true;
       return 0;
   }
 }
@@ -76,8 +87,7 @@ int LoadStream::take(ConstBytes& from) {
   return 0;
 }
 
-int LoadStream::write(ConstBytes from) {
-  if (broken_) return EINVAL;
+int LoadStream::parse(ConstBytes from) {
   int error = 0;
   while (from.size > 0 && error == 0) {
     switch (phase_) {
@@ -94,12 +104,51 @@ int LoadStream::write(ConstBytes from) {
         error = take(from);
         break;
       case Phase::kDone:
-        error = ENOMEM;
-        break;
+        return rules_.overlong;
     }
   }
-  broken_ = error != 0;
-  return error;
+  switch (error) {
+    case kForeign:
+      broken_ = true;
+      return rules_.foreign;
+    case kUnlike:
+      broken_ = true;
+      return rules_.unlike;
+    case kUnknown:
+      broken_ = true;
+      return rules_.unknown;
+    case kDamaged:
+      broken_ = true;
+      return rules_.damaged;
+    default:
+      return error;
+  }
+}
+
+int LoadStream::write(ConstBytes from, size_t& taken) {
+  taken = 0;
+  if (refusal_ != 0) return refusal_;
+  if (rules_.oneSize) {
+    const uint64_t room = SaveStream::wholeEstimate(machine_.memoryBytes()) - received_;
+    // What does not fit is not taken, and what was is still good.
+    if (from.size > room && (!rules_.takesWhatFits || room == 0)) return rules_.overlong;
+    from = from.first(static_cast<size_t>(std::min<uint64_t>(from.size, room)));
+  }
+  const int error = broken_ ? 0 : parse(from);
+  if (error != 0) {
+    broken_ = true;
+    refusal_ = rules_.afterwards;
+    return error;
+  }
+  received_ += from.size;
+  taken = from.size;
+  return 0;
+}
+
+int LoadStream::finish() const {
+  if (complete()) return 0;
+  if (rules_.prefaceIsEnough && !broken_ && received_ == sizeof(StreamHeader)) return 0;
+  return rules_.incomplete;
 }
 
 }  // namespace vfm

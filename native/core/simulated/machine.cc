@@ -11,6 +11,13 @@ namespace {
 constexpr uint64_t kPciCommand = 0x04;
 constexpr uint32_t kPciCommandMaster = 1u << 2;
 constexpr uint32_t kPciCommandIntxDisable = 1u << 10;
+
+// Commands wait four bits each, the first one lowest.
+constexpr uint32_t kWaitingBits = 4;
+constexpr uint32_t kWaitingMask = (1u << kWaitingBits) - 1;
+constexpr uint32_t kMostWaiting = 32 / kWaitingBits;
+
+bool works(Activity activity) { return activity == Activity::kQuiet || activity == Activity::kRunning; }
 }  // namespace
 
 Result<std::unique_ptr<Machine>> Machine::create(const SimulatedOptions& options) {
@@ -57,10 +64,21 @@ int Machine::step(uint64_t steps) {
 
 int Machine::setActivity(Activity activity) {
   int error = advance();
-  if (activity_ == Activity::kStopped && activity != Activity::kStopped) ++local_.runCount;
+  const bool starts = !works(activity_) && works(activity);
+  if (starts) ++local_.runCount;
   activity_ = activity;
   retime();
+  if (starts && error == 0) error = catchUp();
   return error;
+}
+
+int Machine::catchUp() {
+  uint32_t waiting = migrated_.waiting;
+  migrated_.waiting = 0;
+  for (; waiting != 0; waiting >>= kWaitingBits) {
+    if (int error = command(waiting & kWaitingMask)) return error;
+  }
+  return 0;
 }
 
 void Machine::restore(const MigratedRegisters& registers) {
@@ -157,6 +175,15 @@ int Machine::writeRegister(const RegisterLayout& layout, uint64_t value) {
 }
 
 int Machine::command(uint32_t command) {
+  if (activity_ == Activity::kSuspended) {
+    if (command < kCommandFill || command > kCommandDmaRead) return EINVAL;
+    for (uint32_t place = 0; place < kMostWaiting; ++place) {
+      if ((migrated_.waiting >> place * kWaitingBits & kWaitingMask) != 0) continue;
+      migrated_.waiting |= command << place * kWaitingBits;
+      return 0;
+    }
+    return EBUSY;
+  }
   switch (command) {
     case kCommandFill:
       touched(0, memory_.size());

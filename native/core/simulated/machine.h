@@ -22,7 +22,8 @@ namespace vfm {
 
 enum class Activity : uint8_t {
   kStopped,
-  kQuiet,  // the P2P states: answers accesses, starts nothing of its own
+  kSuspended,  // the P2P states of some: answers accesses; what it is told to do waits, and migrates
+  kQuiet,      // the P2P states: answers accesses, starts nothing of its own
   kRunning
 };
 
@@ -69,6 +70,7 @@ class Machine {
   void retime();
   int step(uint64_t steps);
   int command(uint32_t command);
+  int catchUp();
   int transfer(uint32_t command);
   uint32_t pciCommand() const;
   void touched(uint64_t offset, uint64_t length) {

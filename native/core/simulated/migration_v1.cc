@@ -22,6 +22,7 @@ Result<std::unique_ptr<MigrationV1>> MigrationV1::create(Machine& machine, const
 MigrationV1::MigrationV1(Machine& machine, const SimulatedOptions& options, std::unique_ptr<DataStore> store)
     : machine_(machine),
       arcs_(options.arcs),
+      rules_(v1RulesOf(options.personality)),
       initialReserved_(options.reservedBits & ~v1::kStateMask),
       chunkBytes_(options.chunkBytes),
       store_(std::move(store)),
@@ -53,11 +54,12 @@ int MigrationV1::read(uint64_t offset, Bytes into, Faults& faults) {
       break;
     case kPendingBytes:
       if (int error = machine_.advance()) return error;
-      value = faults.claim("pending-bytes", pendingBytes());
+      if (int error = pendingBytes(value)) return error;
+      value = faults.claim("pending-bytes", value);
       break;
     case kDataOffset:
       if (saving()) {
-        if (int error = stage()) return error;
+        if (int error = staged_ && rules_.restages ? restage() : stage()) return error;
         value = staged_->place;
       } else if (resuming()) {
         value = store_->placeOf(round_);
@@ -89,9 +91,9 @@ int MigrationV1::write(uint64_t offset, ConstBytes from) {
       return 0;
     case kPendingBytes:
     case kDataOffset:
-      return EPERM;
+      return rules_.readOnly;
     case kDataSize: {
-      if (saving()) return EPERM;
+      if (saving()) return rules_.readOnly;
       if (!resuming()) return EINVAL;
       uint64_t size = 0;
       std::memcpy(&size, from.data, sizeof size);
@@ -102,13 +104,25 @@ int MigrationV1::write(uint64_t offset, ConstBytes from) {
   }
 }
 
-uint64_t MigrationV1::pendingBytes() {
+int MigrationV1::pendingBytes(uint64_t& bytes) {
+  bytes = 0;
   if (!saving()) return 0;
   staged_.reset();  // this is the acknowledgement: the buffer may be used again
-  uint64_t bytes = progress_->firstPassBytes() + progress_->dirtyBytes();
-  if (state() == v1::kStopAndCopy && !registersStaged_)
-    bytes += sizeof(ChunkHeader) + sizeof(MigratedRegisters);
-  return bytes;
+  bytes = progress_->firstPassBytes() + progress_->dirtyBytes();
+  if (state() != v1::kStopAndCopy) return 0;
+  if (!registersStaged_) bytes += sizeof(ChunkHeader) + sizeof(MigratedRegisters);
+  return bytes > 0 && rules_.stagesOnPending ? stage() : 0;
+}
+
+int MigrationV1::restage() {
+  ChunkHeader& header = staged_->header;
+  if (header.kind != ChunkHeader::kMemory) return 0;
+  uint8_t* chunk = store_->at(staged_->place);
+  Bytes payload{chunk + sizeof header, static_cast<size_t>(header.length)};
+  if (int error = machine_.memory().read(header.offset, payload)) return error;
+  header.checksum = chunkChecksum(payload);
+  std::memcpy(chunk, &header, sizeof header);
+  return 0;
 }
 
 int MigrationV1::stage() {
@@ -141,6 +155,7 @@ int MigrationV1::stage() {
   header.checksum = chunkChecksum(payload);
   std::memcpy(chunk, &header, sizeof header);
   staged.size = sizeof header + payload.size;
+  staged.header = header;
   staged_ = staged;
   ++round_;
   ++sequence_;
@@ -204,7 +219,11 @@ void MigrationV1::endSave() {
 int MigrationV1::change(uint32_t value) {
   uint32_t from = state();
   uint32_t to = value & v1::kStateMask;
-  if (!v1::isReachable(to) || from == v1::kError) return EINVAL;
+  if (from == v1::kError) return EINVAL;
+  if (!v1::isReachable(to)) {
+    if (rules_.invalidIsError) enterError();
+    return EINVAL;
+  }
   if (!v1::accepts(arcs_, from, to)) {
     if (arcs_ == V1Arcs::kI915) enterError();
     return EINVAL;

@@ -14,6 +14,7 @@
 #include "core/simulated/data_store.h"
 #include "core/simulated/faults.h"
 #include "core/simulated/machine.h"
+#include "core/simulated/v1_rules.h"
 
 namespace vfm {
 
@@ -48,8 +49,9 @@ class MigrationV1 {
   MigrationV1(Machine& machine, const SimulatedOptions& options, std::unique_ptr<DataStore> store);
   bool saving() const { return state() != v1::kError && (state() & v1::kSaving); }
   bool resuming() const { return state() == v1::kResuming; }
-  uint64_t pendingBytes();
+  int pendingBytes(uint64_t& bytes);
   int stage();
+  int restage();
   int consume(uint64_t size);
   int accept(const ChunkHeader& header, ConstBytes payload);
   void beginSave();
@@ -58,10 +60,12 @@ class MigrationV1 {
   struct Staged {
     uint64_t place = 0;
     uint64_t size = 0;
+    ChunkHeader header;
   };
 
   Machine& machine_;
   const V1Arcs arcs_;
+  const V1Rules& rules_;
   const uint32_t initialReserved_;
   const uint64_t chunkBytes_;
   std::unique_ptr<DataStore> store_;

@@ -44,6 +44,14 @@ const char* operationName(Operation operation) {
   return "";
 }
 
+std::optional<EventKind> eventNamed(std::string_view name) {
+  if (name == "async-error") return EventKind::kError;
+  if (name == "pf-gone") return EventKind::kPeerGone;
+  if (name == "save-fails") return EventKind::kSaveFails;
+  if (name == "abort-fails") return EventKind::kAbortFails;
+  return std::nullopt;
+}
+
 bool movesBytes(Operation operation) {
   return operation == Operation::kRead || operation == Operation::kWrite ||
          operation == Operation::kRegisterRead || operation == Operation::kRegisterWrite;

@@ -115,6 +115,25 @@ struct SimulatedLie {
   uint32_t count = UINT32_MAX;
 };
 
+// v2: what happens to a device without anybody asking for it.
+enum class EventKind : uint8_t {
+  kError,      // the firmware gives up: the error state (pds)
+  kPeerGone,   // the physical function goes away (mlx5)
+  kSaveFails,  // what is being saved fails behind the user's back (mlx5)
+  kAbortFails  // the next way back from a pre-copy state fails halfway (mlx5)
+};
+
+std::optional<EventKind> eventNamed(std::string_view name);
+
+struct SimulatedEvent {
+  EventKind kind = EventKind::kError;
+  // Either a time after the device was made, noticed at the next call, or right before a matching call.
+  std::optional<uint32_t> milliseconds = std::nullopt;
+  Operation operation = Operation::kInfo;
+  std::string argument = {};  // empty: any
+  uint32_t nth = 1;
+};
+
 struct SimulatedOptions {
   Personality personality = Personality::kPlain;
   SimulatedProtocol protocol = SimulatedProtocol::kV2;
@@ -133,9 +152,13 @@ struct SimulatedOptions {
   bool roundsByInfo =
       false;  // v2: only the pre-copy information ioctl starts the next incremental round (mlx5, virtio)
 
+  // v2: milliseconds that the device takes for each image and each chunk of a save; a read waits for them.
+  uint32_t saveTime = 0;
+
   uint64_t shortRead = 0;   // v2: the most bytes one read gives; 0: no limit
   uint64_t shortWrite = 0;  // v2: the most bytes one write takes; 0: no limit
 
+  std::vector<SimulatedEvent> events;
   std::vector<SimulatedFault> faults;
   std::vector<SimulatedDelay> delays;
   std::vector<SimulatedLie> lies;

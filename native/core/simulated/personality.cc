@@ -1,27 +1,103 @@
 // SPDX-License-Identifier: MIT
 #include "core/simulated/personality.h"
 
+#include <cerrno>
+
 namespace vfm {
 
 namespace {
 
-constexpr auto kV1 = SimulatedProtocol::kV1;
 constexpr auto kV2 = SimulatedProtocol::kV2;
 constexpr auto kEnomsg = DrainedConvention::kEnomsg;
 constexpr auto kZero = DrainedConvention::kZero;
 
+constexpr auto kBoth = PrecopyInfoStates::kBoth;
+constexpr auto kNone = PrecopyInfoStates::kNone;
+constexpr auto kOpen = PrecopyRounds::kOpen;
+
+constexpr PersonalityFacts plain(Personality personality, const char* name) {
+  return {personality, name,   kV2,   true,  true,  kEnomsg, false, V1Arcs::kFull, kOpen, kBoth, false,
+          false,       EINVAL, false, false, false, 0,       0};
+}
+
+constexpr PersonalityFacts mlx5() {
+  PersonalityFacts facts = plain(Personality::kMlx5, "mlx5");
+  facts.roundsByInfo = true;
+  facts.rounds = PrecopyRounds::kMlx5;
+  facts.estimatesWhole = true;
+  facts.savesBehindUser = true;
+  facts.saveTime = 2;
+  return facts;
+}
+
+constexpr PersonalityFacts hisiAcc() {
+  PersonalityFacts facts = plain(Personality::kHisiAcc, "hisi_acc");
+  facts.p2p = false;
+  facts.drained = kZero;
+  facts.rounds = PrecopyRounds::kPreface;
+  facts.infoStates = PrecopyInfoStates::kPreCopy;
+  facts.estimatesWhole = true;
+  return facts;
+}
+
+constexpr PersonalityFacts pds() {
+  PersonalityFacts facts = plain(Personality::kPds, "pds");
+  facts.precopy = false;
+  facts.drained = kZero;
+  facts.infoStates = kNone;
+  facts.estimatesWhole = true;
+  facts.setInError = EIO;
+  facts.stopEndsLog = true;
+  facts.errorNeedsLog = true;
+  return facts;
+}
+
+constexpr PersonalityFacts qat() {
+  PersonalityFacts facts = plain(Personality::kQat, "qat");
+  facts.drained = kZero;
+  facts.rounds = PrecopyRounds::kPreface;
+  facts.estimatesWhole = true;
+  facts.suspendsInP2p = true;
+  return facts;
+}
+
+constexpr PersonalityFacts virtio() {
+  PersonalityFacts facts = plain(Personality::kVirtio, "virtio");
+  facts.roundsByInfo = true;
+  facts.rounds = PrecopyRounds::kWholeContext;
+  facts.estimatesWhole = true;
+  facts.dataSizeTime = 20;
+  return facts;
+}
+
+constexpr PersonalityFacts xe() {
+  PersonalityFacts facts = plain(Personality::kXe, "xe");
+  facts.precopy = false;
+  facts.drained = kZero;
+  facts.infoStates = kNone;
+  facts.estimatesWhole = true;
+  facts.suspendsInP2p = true;
+  return facts;
+}
+
+constexpr PersonalityFacts v1(Personality personality, const char* name, V1Arcs arcs) {
+  PersonalityFacts facts = plain(personality, name);
+  facts.protocol = SimulatedProtocol::kV1;
+  facts.arcs = arcs;
+  return facts;
+}
+
 // In the order of the enumeration.
 constexpr PersonalityFacts kFacts[] = {
-    // personality, name, protocol, pre-copy, P2P, drained, rounds by info, v1 arcs
-    {Personality::kPlain, "plain", kV2, true, true, kEnomsg, false, V1Arcs::kFull},
-    {Personality::kMlx5, "mlx5", kV2, true, true, kEnomsg, true, V1Arcs::kFull},
-    {Personality::kHisiAcc, "hisi_acc", kV2, true, false, kZero, false, V1Arcs::kFull},
-    {Personality::kPds, "pds", kV2, false, true, kZero, false, V1Arcs::kFull},
-    {Personality::kQat, "qat", kV2, true, true, kZero, false, V1Arcs::kFull},
-    {Personality::kVirtio, "virtio", kV2, true, true, kEnomsg, true, V1Arcs::kFull},
-    {Personality::kXe, "xe", kV2, false, true, kZero, false, V1Arcs::kFull},
-    {Personality::kI915, "i915", kV1, true, false, kZero, false, V1Arcs::kI915},
-    {Personality::kLibvfioUser, "libvfio-user", kV1, true, false, kZero, false, V1Arcs::kLibvfioUser},
+    plain(Personality::kPlain, "plain"),
+    mlx5(),
+    hisiAcc(),
+    pds(),
+    qat(),
+    virtio(),
+    xe(),
+    v1(Personality::kI915, "i915", V1Arcs::kI915),
+    v1(Personality::kLibvfioUser, "libvfio-user", V1Arcs::kLibvfioUser),
 };
 
 }  // namespace
@@ -45,6 +121,8 @@ SimulatedOptions optionsAs(Personality personality) {
   options.drained = facts.drained;
   options.roundsByInfo = facts.roundsByInfo;
   options.arcs = facts.arcs;
+  options.saveTime = facts.saveTime;
+  if (facts.dataSizeTime > 0) options.delays.push_back({Operation::kDataSize, "", facts.dataSizeTime});
   return options;
 }
 

@@ -10,6 +10,12 @@
 
 namespace vfm {
 
+// Who decides what a pre-copy sends and says: precopy_policy.cc.
+enum class PrecopyRounds : uint8_t { kOpen, kMlx5, kWholeContext, kPreface };
+
+// In which states the pre-copy information can be had; kNone: the data descriptor has no ioctl, ENOTTY.
+enum class PrecopyInfoStates : uint8_t { kNone, kPreCopy, kBoth };
+
 struct PersonalityFacts {
   Personality personality;
   const char* name;
@@ -21,6 +27,17 @@ struct PersonalityFacts {
   bool roundsByInfo;
   // v1
   V1Arcs arcs;
+  // v2
+  PrecopyRounds rounds;
+  PrecopyInfoStates infoStates;
+  bool estimatesWhole;    // MIG_DATA_SIZE: the size of the whole state, whatever of it was sent
+  bool suspendsInP2p;     // the P2P states stop it altogether; what it is told to do waits
+  int setInError;         // errno of SET in the error state
+  bool stopEndsLog;       // STOP_COPY to STOP ends the DMA log
+  bool errorNeedsLog;     // running, it enters the error state by itself only while the log is on
+  bool savesBehindUser;   // saving goes on after SET, with what can go wrong then, and needs the PF
+  uint32_t saveTime;      // milliseconds
+  uint32_t dataSizeTime;  // milliseconds
 };
 
 std::optional<Personality> personalityNamed(std::string_view name);

@@ -50,7 +50,7 @@ struct MigratedRegisters {
   uint32_t scratch = 0;
   uint32_t control = 0;
   uint32_t seed = 0;
-  uint32_t reserved = 0;
+  uint32_t waiting = 0;  // commands that a suspended device has not begun
   uint64_t dirtyRate = 0;
   uint64_t steps = 0;
 };

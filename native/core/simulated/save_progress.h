@@ -31,7 +31,11 @@ class SaveProgress {
   void stopRounds() { roundsOnDemand_ = false; }
 
   uint64_t firstPassBytes() const { return size_ - cursor_; }
-  uint64_t dirtyBytes() const { return (changed_.count + round_.count) * kPage; }
+  uint64_t dirtyBytes() const { return changedBytes() + roundBytes(); }
+  // Not yet in a round, and still to be sent in this one.
+  uint64_t changedBytes() const { return changed_.count * kPage; }
+  uint64_t roundBytes() const { return round_.count * kPage; }
+  uint64_t size() const { return size_; }
 
  private:
   static constexpr uint64_t kPage = 4096;

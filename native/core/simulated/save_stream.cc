@@ -6,9 +6,18 @@
 
 namespace vfm {
 
-SaveStream::SaveStream(Machine& machine, bool roundsByInfo)
-    : machine_(machine), progress_(machine.memoryBytes(), roundsByInfo), roundsByInfo_(roundsByInfo) {
+namespace {
+constexpr uint64_t kChunkBytes = 8u << 20;  // mlx5's MAX_CHUNK_SIZE
+}
+
+SaveStream::SaveStream(Machine& machine, const SimulatedOptions& options)
+    : machine_(machine),
+      personality_(options.personality),
+      policy_(precopyPolicyOf(options)),
+      pacer_(options.saveTime, kChunkBytes),
+      progress_(machine.memoryBytes(), policy_->roundsOnDemand()) {
   machine_.watch(&progress_);
+  pacer_.begin(SavePacer::Clock::now(), true, false);
 }
 
 void SaveStream::end() {
@@ -23,17 +32,33 @@ void SaveStream::announce(const Header& header) {
   literalSize_ += sizeof header;
 }
 
+std::optional<Area> SaveStream::nextRun(bool stopped) {
+  if (!stopped && !policy_->sendsMemory()) return std::nullopt;
+  return progress_.nextRun(UINT64_MAX);
+}
+
+bool SaveStream::hasMore(bool stopped) {
+  return literalSent_ < literalSize_ || run_.size > 0 || !headerSent_ || nextRun(stopped) ||
+         (stopped && !endSent_);
+}
+
+void SaveStream::stopped() {
+  policy_->stopped(progress_);
+  pacer_.begin(SavePacer::Clock::now(), true, true);
+}
+
 bool SaveStream::announceNext(bool stopped) {
   literalSize_ = literalSent_ = 0;
   if (!headerSent_) {
     StreamHeader header;
     header.stateBytes = machine_.memoryBytes();
+    header.personality = static_cast<uint64_t>(personality_);
     announce(header);
     headerSent_ = true;
     return true;
   }
   StreamRecord record;
-  if (auto run = progress_.nextRun(UINT64_MAX)) {
+  if (auto run = nextRun(stopped)) {
     run_ = *run;
     record.kind = StreamRecord::kMemory;
     record.offset = run->offset;
@@ -68,14 +93,17 @@ int SaveStream::read(Bytes into, bool stopped, size_t& bytes) {
       break;
     }
   }
+  pacer_.took(bytes, SavePacer::Clock::now());
   return 0;
 }
 
-PrecopyInfo SaveStream::precopyInfo() {
-  if (roundsByInfo_) progress_.beginRound();
-  PrecopyInfo info;
-  info.initialBytes = progress_.firstPassBytes() + (headerSent_ ? 0 : sizeof(StreamHeader));
-  info.dirtyBytes = progress_.dirtyBytes();
+PrecopyInfo SaveStream::precopyInfo(bool quiesced) {
+  PrecopyPolicy::Unsent unsent;
+  if (!headerSent_) unsent.header = sizeof(StreamHeader);
+  unsent.inFlight = literalSize_ - literalSent_ + run_.size;
+  bool began = false;
+  PrecopyInfo info = policy_->answer(progress_, unsent, quiesced, began);
+  if (began) pacer_.begin(SavePacer::Clock::now(), false, false);
   return info;
 }
 

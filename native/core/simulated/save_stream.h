@@ -5,10 +5,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <optional>
 
 #include "core/base/span.h"
 #include "core/device/session.h"
 #include "core/simulated/machine.h"
+#include "core/simulated/precopy_policy.h"
+#include "core/simulated/save_pacer.h"
 #include "core/simulated/save_progress.h"
 
 namespace vfm {
@@ -18,7 +22,7 @@ struct StreamHeader {
   uint32_t version = kVersion;
   uint32_t headerBytes = sizeof(StreamHeader);
   uint64_t stateBytes = 0;
-  uint64_t reserved = 0;
+  uint64_t personality = 0;  // streams of one driver are nothing to another
 
   static constexpr uint64_t kMagic = 0x3276'6d66'765f'6d73;
   static constexpr uint32_t kVersion = 1;
@@ -38,7 +42,7 @@ static_assert(sizeof(StreamRecord) == 24, "part of the device's stream format");
 
 class SaveStream {
  public:
-  SaveStream(Machine& machine, bool roundsByInfo);
+  SaveStream(Machine& machine, const SimulatedOptions& options);
   ~SaveStream() { end(); }
   SaveStream(const SaveStream&) = delete;
   SaveStream& operator=(const SaveStream&) = delete;
@@ -46,10 +50,14 @@ class SaveStream {
   // As much as there is now, up to into.size; 0: nothing for now. `stopped`: the device is in STOP_COPY, so
   // that the end may come. `bytes` counts what was delivered even when an errno is returned.
   int read(Bytes into, bool stopped, size_t& bytes);
+  // The pace at which there is something to read; it has no say where there is nothing left.
+  const SavePacer& pacer() const { return pacer_; }
+  bool hasMore(bool stopped);
 
-  PrecopyInfo precopyInfo();
+  // `quiesced`: in PRE_COPY_P2P.
+  PrecopyInfo precopyInfo(bool quiesced);
   // The device entered STOP_COPY.
-  void stopRounds() { progress_.stopRounds(); }
+  void stopped();
   // Bytes to the end of the stream if the device stopped now.
   uint64_t estimate() const;
   static uint64_t wholeEstimate(uint64_t stateBytes);
@@ -58,12 +66,20 @@ class SaveStream {
   void end();
   bool ended() const { return ended_; }
 
+  // Saving went wrong behind the user's back: nothing can be read any more.
+  void fail() { failed_ = true; }
+  bool failed() const { return failed_; }
+
  private:
   template <typename Header>
   void announce(const Header& header);
   bool announceNext(bool stopped);
+  std::optional<Area> nextRun(bool stopped);
 
   Machine& machine_;
+  const Personality personality_;
+  std::unique_ptr<PrecopyPolicy> policy_;
+  SavePacer pacer_;
   SaveProgress progress_;
   std::array<uint8_t, 64> literal_{};  // headers and registers on their way out
   size_t literalSize_ = 0;
@@ -71,8 +87,8 @@ class SaveStream {
   Area run_{};  // announced memory still to be sent
   bool headerSent_ = false;
   bool endSent_ = false;
-  bool roundsByInfo_;
   bool ended_ = false;
+  bool failed_ = false;
 };
 
 }  // namespace vfm

@@ -30,6 +30,13 @@ Status checkFault(const SimulatedFault& fault) {
   return invalid(std::string("nothing can be short in ") + operationName(fault.operation));
 }
 
+Status checkEvent(EventKind kind, const SimulatedOptions& options) {
+  if (options.protocol != SimulatedProtocol::kV2)
+    return invalid("nothing happens by itself to a device without v2");
+  if (kind == EventKind::kError || factsOf(options.personality).savesBehindUser) return {};
+  return invalid("this happens to mlx5 only");
+}
+
 Failure closedMeanwhile() {
   return Failure::because(Reason::kCancelled, "simulated device", "closed while the call was in progress");
 }
@@ -62,6 +69,10 @@ Result<std::shared_ptr<SimulatedDevice>> SimulatedDevice::open(const SimulatedOp
   for (const SimulatedFault& fault : options.faults) {
     if (Status possible = checkFault(fault); !possible.ok()) return std::move(possible).failure();
   }
+  for (const SimulatedEvent& event : options.events) {
+    if (Status possible = checkEvent(event.kind, options); !possible.ok())
+      return std::move(possible).failure();
+  }
   auto machine = Machine::create(options);
   if (!machine.ok()) return std::move(machine).failure();
   std::unique_ptr<MigrationV1> v1;
@@ -87,7 +98,11 @@ Result<std::shared_ptr<Device>> openSimulated(const SimulatedOptions& options) {
 
 SimulatedDevice::SimulatedDevice(const SimulatedOptions& options, std::unique_ptr<Machine> machine,
                                  std::unique_ptr<MigrationV1> v1)
-    : options_(options), faults_(options), machine_(std::move(machine)), v1_(std::move(v1)) {
+    : options_(options),
+      faults_(options),
+      events_(options, faults_.ledger()),
+      machine_(std::move(machine)),
+      v1_(std::move(v1)) {
   machine_->dma().attach(std::make_shared<AddressTable>());
   if (options.protocol == SimulatedProtocol::kV2) v2_ = std::make_unique<MigrationV2>(*machine_, options_);
 }
@@ -124,12 +139,30 @@ Status SimulatedDevice::pause(Lock& lock, uint32_t milliseconds, const std::func
   return Failure::because(Reason::kCancelled, "simulated device");
 }
 
+void SimulatedDevice::stir(Operation operation, std::string_view argument) {
+  for (const Events::Due& due : events_.before(operation, argument)) {
+    if (!v2_->happen(due.kind)) continue;
+    events_.happened(due.which);
+    changed_.notify_all();
+  }
+}
+
+Result<bool> SimulatedDevice::happen(EventKind kind) {
+  if (Status possible = checkEvent(kind, options_); !possible.ok()) return std::move(possible).failure();
+  Lock lock(mutex_);
+  if (Status open = checkOpen(); !open.ok()) return std::move(open).failure();
+  const bool effective = v2_->happen(kind);
+  changed_.notify_all();
+  return effective;
+}
+
 Status SimulatedDevice::trouble(Lock& lock, Operation operation, const std::string& argument,
                                 const char* syscall, const char* request, size_t* size) {
   if (Status open = checkOpen(); !open.ok()) return open;
   uint32_t milliseconds = argument.empty() ? 0 : faults_.delay(operation, argument);
   if (milliseconds == 0) milliseconds = faults_.delay(operation);
   if (Status paused = pause(lock, milliseconds); !paused.ok()) return paused;
+  stir(operation, argument);
   auto strike = faults_.strike(operation, argument);
   if (!strike) return {};
   if (strike->kind == FaultKind::kHang) return pause(lock, kForEver);
@@ -194,11 +227,18 @@ Result<uint64_t> SimulatedDevice::migrationDataSize() {
   if (Status fine = trouble(lock, Operation::kDataSize, {}, "ioctl", kGetDataSize); !fine.ok()) {
     return std::move(fine).failure();
   }
+  if (v2_->functionGone()) return Failure::system(ENOTCONN, "ioctl", kGetDataSize);
   if (int error = machine_->advance()) return Failure::system(error, "ioctl", kGetDataSize);
   return faults_.claim("estimate", v2_->estimate());
 }
 
 Status SimulatedDevice::walk(Lock& lock, uint32_t target, bool& sessionLost, Failure& lost) {
+  const int inError = factsOf(options_.personality).setInError;
+  auto dead = [&] {
+    return Failure::system(inError, "ioctl", kSetState, "the device is in its error state");
+  };
+  if (v2_->state() == v2::kError && inError != EINVAL) return dead();
+  if (v2_->state() != target && v2_->wedged()) return pause(lock, kForEver);
   while (v2_->state() != target) {
     uint32_t next = v2::nextHop(v2_->flags(), v2_->state(), target);
     if (next == v2::kError) {
@@ -208,6 +248,8 @@ Status SimulatedDevice::walk(Lock& lock, uint32_t target, bool& sessionLost, Fai
     }
     const char* name = v2::stateName(next);
     if (Status paused = pause(lock, faults_.delay(Operation::kSetState, name)); !paused.ok()) return paused;
+    stir(Operation::kSetState, name);
+    if (v2_->state() == v2::kError) return dead();
     auto strike = faults_.strike(Operation::kSetState, name);
     if (strike && strike->kind == FaultKind::kHang) return pause(lock, kForEver);
     if (strike) {
@@ -219,6 +261,7 @@ Status SimulatedDevice::walk(Lock& lock, uint32_t target, bool& sessionLost, Fai
       lost = std::move(failure);
     }
     if (int error = v2_->hop(next)) {
+      changed_.notify_all();
       return Failure::system(error, "ioctl", kSetState, std::string("on the way into ") + name);
     }
     changed_.notify_all();  // readers whose session has just ended

@@ -14,6 +14,7 @@
 #include <mutex>
 
 #include "core/device/device.h"
+#include "core/simulated/events.h"
 #include "core/simulated/faults.h"
 #include "core/simulated/machine.h"
 #include "core/simulated/migration_v1.h"
@@ -52,6 +53,8 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
 
   // From now on this goes wrong as well. Calls before it do not count.
   Status inject(SimulatedFault fault);
+  // Right now. False: without effect on this device in its present state.
+  Result<bool> happen(EventKind kind);
   // What was asked of it and what went wrong; may be read at any time, also after the device.
   const std::shared_ptr<Ledger>& ledger() const { return faults_.ledger(); }
 
@@ -68,6 +71,8 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   // turns true. kForEver: one of these it must be.
   static constexpr uint32_t kForEver = UINT32_MAX;
   Status pause(Lock& lock, uint32_t milliseconds, const std::function<bool()>& givenUp = {});
+  // What happens by itself before this call.
+  void stir(Operation operation, std::string_view argument);
   // The delay, then the fault, of a plain call. `argument` may be empty. `size`: what the call may move, made
   // less by a fault that wants that.
   Status trouble(Lock& lock, Operation operation, const std::string& argument, const char* syscall,
@@ -90,6 +95,7 @@ class SimulatedDevice final : public Device, public std::enable_shared_from_this
   std::mutex mutex_;
   std::condition_variable changed_;  // of anything a waiter below may wait for
   Faults faults_;
+  Events events_;
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<MigrationV1> v1_;
   std::unique_ptr<MigrationV2> v2_;

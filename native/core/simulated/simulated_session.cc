@@ -40,6 +40,8 @@ Status SimulatedSession::trouble(SimulatedDevice::Lock& lock, Operation operatio
   uint32_t milliseconds = *state ? device_->faults_.delay(operation, state) : 0;
   if (milliseconds == 0) milliseconds = device_->faults_.delay(operation);
   if (Status paused = pause(lock, milliseconds, name); !paused.ok()) return paused;
+  device_->stir(operation, state);
+  if (ended()) return Failure::system(ENODEV, name, name, "the session has ended");
   auto strike = device_->faults_.strike(operation, state);
   if (!strike) return {};
   if (strike->kind == FaultKind::kHang) return pause(lock, SimulatedDevice::kForEver, name);
@@ -49,6 +51,19 @@ Status SimulatedSession::trouble(SimulatedDevice::Lock& lock, Operation operatio
   }
   if (strike->outcome == FaultOutcome::kError) device_->v2_->enterError();
   return Failure::system(strike->error, name, name, "a fault that was asked for");
+}
+
+Result<size_t> SimulatedSession::nothingForNow(bool stopped) const {
+  if (stopped || options().drained == DrainedConvention::kZero) return size_t{0};
+  return Failure::system(ENOMSG, "read", "read", "nothing to send for now");
+}
+
+void SimulatedSession::awaitChunk(SimulatedDevice::Lock& lock) {
+  const auto until = save_->pacer().ready();
+  // A state change can make it another chunk that is waited for.
+  device_->changed_.wait_until(lock, until, [&] {
+    return cancelled_ || ended() || save_->failed() || save_->pacer().ready() != until;
+  });
 }
 
 Result<size_t> SimulatedSession::readOnce(Bytes into) {
@@ -62,19 +77,25 @@ Result<size_t> SimulatedSession::readOnce(Bytes into) {
   while (done < into.size) {
     if (cancelled_) return cancelled("read");
     SimulatedDevice::Lock lock(device_->mutex_);
-    if (ended()) return Failure::system(ENODEV, "read", "read", "the session has ended");
+    if (ended() || save_->failed()) return Failure::system(ENODEV, "read", "read", "the session has ended");
     if (int error = device_->machine_->advance()) return Failure::system(error, "read", "read");
     size_t bytes = 0;
     Bytes piece = into.from(done);
     piece.size = std::min(piece.size, kPiece);
     bool stopped = device_->v2_->state() == v2::kStopCopy;
+    const SavePacer& pacer = save_->pacer();
+    if (!pacer.isReady(SavePacer::Clock::now()) && save_->hasMore(stopped)) {
+      if (done > 0) break;
+      if (!pacer.blocks()) return nothingForNow(stopped);
+      awaitChunk(lock);
+      continue;
+    }
+    piece.size = static_cast<size_t>(std::min<uint64_t>(piece.size, pacer.left()));
     int error = save_->read(piece, stopped, bytes);
     done += bytes;
     if (error != 0) return Failure::system(error, "read", "read");
     if (bytes < piece.size) {
-      bool enomsg = options().drained == DrainedConvention::kEnomsg;
-      if (done == 0 && !stopped && enomsg)
-        return Failure::system(ENOMSG, "read", "read", "nothing to send for now");
+      if (done == 0) return nothingForNow(stopped);
       break;
     }
   }
@@ -101,10 +122,12 @@ Result<size_t> SimulatedSession::write(ConstBytes from) {
   if (!fine.ok()) return std::move(fine).failure();
   if (options().shortWrite > 0) from = from.first(std::min<size_t>(from.size, options().shortWrite));
   from = from.first(std::min(from.size, kPiece));
-  if (int error = load_->write(from)) {
+  if (device_->v2_->functionGone()) return Failure::system(ENOTCONN, "write", "write");
+  size_t taken = 0;
+  if (int error = load_->write(from, taken)) {
     return Failure::system(error, "write", "write", "not a stream of a device like this one, or damaged");
   }
-  return from.size;
+  return taken;
 }
 
 Result<PrecopyInfo> SimulatedSession::precopyInfo() {
@@ -115,13 +138,13 @@ Result<PrecopyInfo> SimulatedSession::precopyInfo() {
   const char* state = v2::stateName(device_->v2_->state());
   Status fine = device_->trouble(lock, Operation::kPrecopyInfo, state, "ioctl", request);
   if (!fine.ok()) return std::move(fine).failure();
-  if (!v2::isPreCopy(device_->v2_->state())) {
-    return Failure::system(EINVAL, "ioctl", request, "the device is not in a pre-copy state");
+  if (int error = device_->v2_->precopyInfoRefusal()) {
+    return Failure::system(error, "ioctl", request, "not of this device, or not in this state");
   }
-  if (ended())
+  if (ended() || save_->failed())
     return Failure::system(ENODEV, "ioctl", request, "the session has ended, another one is in progress");
   if (int error = device_->machine_->advance()) return Failure::system(error, "ioctl", request);
-  PrecopyInfo info = save_->precopyInfo();
+  PrecopyInfo info = save_->precopyInfo(device_->v2_->state() == v2::kPreCopyP2p);
   info.initialBytes = device_->faults_.claim("initial-bytes", info.initialBytes);
   info.dirtyBytes = device_->faults_.claim("dirty-bytes", info.dirtyBytes);
   return info;

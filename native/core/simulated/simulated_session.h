@@ -26,6 +26,9 @@ class SimulatedSession final : public Session {
  private:
   // As the kernel's read(): bytes, 0, or an errno; ENOMSG or 0 for a drained pre-copy, as the device is made.
   Result<size_t> readOnce(Bytes into);
+  Result<size_t> nothingForNow(bool stopped) const;
+  // Until the chunk that is being saved is ready, or there is another reason to look again.
+  void awaitChunk(SimulatedDevice::Lock& lock);
   Result<uint32_t> sampleState();
   // The delay and the fault of a read or write of `size` bytes, ended early by cancel() and by the session's
   // end.

@@ -15,6 +15,8 @@ export interface Backend {
   readonly stoppedAccess?: string
   /** Whether a v2 device says what its pre-copy has left. Default true. */
   readonly estimates?: boolean
+  /** Whether a load is refused when it ends before all of the state came. Default true; some drivers do not look. */
+  readonly refusesPart?: boolean
   /** Whether its DMA log can be had. Default: with v2. */
   readonly dmaLog?: boolean
   /** Whether its address space records what devices write. Default: it does. */

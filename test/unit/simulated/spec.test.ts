@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { simulatedLies, simulatedOperations } from '../../../lib/simulated/options.js'
+import {
+  personalityNames,
+  simulatedEvents,
+  simulatedLies,
+  simulatedOperations,
+} from '../../../lib/simulated/options.js'
 import { parseSimulatedSpec } from '../../../lib/simulated/spec.js'
 
 const document = readFileSync(new URL('../../../docs/simulated-devices.md', import.meta.url), 'utf8')
@@ -57,6 +62,19 @@ describe('the specification of a simulated device', () => {
     ])
   })
 
+  it('says what happens by itself, and when', () => {
+    const { events, saveTime } = parseSimulatedSpec(
+      'sim:v2,as=mlx5,save-time=5ms,async-error=50ms,pf-gone=read:nth=3,pf-gone=reset,abort-fails=set-state:stop-copy:nth=2',
+    )
+    expect(saveTime).toBe(5)
+    expect(events).toEqual([
+      { kind: 'async-error', at: { after: 50 } },
+      { kind: 'pf-gone', at: { operation: 'read', nth: 3 } },
+      { kind: 'pf-gone', at: { operation: 'reset' } },
+      { kind: 'abort-fails', at: { operation: 'set-state', argument: 'stop-copy', nth: 2 } },
+    ])
+  })
+
   it.each([
     ['sim:v2,as=mlx5', 'mlx5'],
     ['sim:v2,as=mlx5_vfio_pci', 'mlx5'],
@@ -75,6 +93,10 @@ describe('the specification of a simulated device', () => {
     ['sim:v2,as=i915', 'does not speak v2'],
     ['sim:none,as=pds', 'does not speak none'],
     ['sim:v2,as=nvme', 'none of mlx5'],
+    ['sim:v1,async-error=5ms', 'belongs to sim:v2'],
+    ['sim:v2,save-time=x', 'a time looks like'],
+    ['sim:v2,pf-gone=weather', 'none of info'],
+    ['sim:v2,pf-gone=read:count=3', 'it looks like'],
     ['sim:v2,fail=set-state:short', 'nothing can be short in set-state'],
     ['sim:v2,fail=read:short=x', 'a size looks like'],
     ['sim:v2,fail=read:hang:EIO', 'neither'],
@@ -103,7 +125,8 @@ describe('the specification of a simulated device', () => {
   })
 
   it('is described whole in docs/simulated-devices.md', () => {
-    for (const name of [...simulatedOperations, ...simulatedLies]) expect(document).toContain(`\`${name}\``)
+    for (const name of [...simulatedOperations, ...simulatedLies, ...simulatedEvents, ...personalityNames])
+      expect(document).toContain(`\`${name}\``)
     const options =
       /there is no option "x", only ([^.]*)\./.exec(messageOf('sim:v2,x=1'))?.[1]?.split(', ') ?? []
     expect(options.length).toBeGreaterThan(10)
