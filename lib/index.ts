@@ -65,6 +65,7 @@ export {
   VfioSystemError,
   VfioTransitionError,
 } from './errors/index.js'
+export * from './memory/index.js'
 export type { Chunk, Moved } from './migration/chunk.js'
 export type { LoadOptions, LoadSession, LoadTarget } from './migration/load-session.js'
 export { type LoadStreamOptions, loadFromFile, loadFromStream } from './migration/load-stream.js'

@@ -12,12 +12,7 @@ import type {
   NativeIoas,
   NativeIommufd,
 } from './native/kernel.js'
-import type {
-  NativeDescriptor,
-  NativeFileLock,
-  NativeMessageListener,
-  NativeMessageSocket,
-} from './native/ownership.js'
+import type { NativeDescriptor, NativeMessageListener, NativeMessageSocket } from './native/ownership.js'
 import type { NativeSimulatedDevice, NativeSimulatedOptions } from './native/simulated.js'
 import type {
   NativeFrameReader,
@@ -76,8 +71,8 @@ export interface NativeBinding {
   /** Over a duplicate of `fd`. */
   socketOver(fd: number): Promise<Outcome<NativeMessageSocket>>
   listenAt(path: string): Promise<Outcome<NativeMessageListener>>
-  /** Takes an open file description lock; null when another description has it. */
-  lockDescriptor(fd: number): Promise<Outcome<NativeFileLock | null>>
+  /** Takes an open file description lock; false when another description has it. */
+  lockDescriptor(fd: number): Promise<Outcome<boolean>>
   /** Whether another description has it. */
   isDescriptorLocked(fd: number): Promise<Outcome<boolean>>
   /** `bytesPerSecond` 0n: no limit. */

@@ -49,7 +49,12 @@ export function preCopyOptions(command: Command): Command {
 }
 
 export function saveOptions(command: Command): Command {
-  return preCopyOptions(command)
+  return readOptions(preCopyOptions(command))
+}
+
+/** How the source is read, and what becomes of it after a failure. */
+export function readOptions(command: Command): Command {
+  return command
     .addOption(
       new Option('--recovery <policy>', 'what becomes of the source after a failure')
         .choices(recoveryPolicies)

@@ -11,6 +11,7 @@ import { mdevCommand } from './commands/mdev.js'
 import { migrateCommand } from './commands/migrate.js'
 import { receiveCommand } from './commands/receive.js'
 import { recoverCommand } from './commands/recover.js'
+import { rehearseCommand } from './commands/rehearse.js'
 import { saveCommand } from './commands/save.js'
 import { sendCommand } from './commands/send.js'
 import { serveCommand } from './commands/serve.js'
@@ -52,6 +53,7 @@ Examples:
     sendCommand(),
     receiveCommand(),
     recoverCommand(),
+    rehearseCommand(),
     saveCommand(),
     loadCommand(),
     verifyCommand(),

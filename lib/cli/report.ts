@@ -4,9 +4,11 @@
 import type { PhaseReport, StreamReport, SwitchoverReport } from '../migration/report.js'
 import { formatBytes, formatMs, formatRate } from '../quantity.js'
 import type { DowntimeReport } from '../recorder/downtime.js'
+import type { PredictionCheck } from '../rehearsal/index.js'
 import type { ImageSummary } from '../stream/index.js'
 import type { CommandReport } from './command-run.js'
 import type { Ending } from './ending.js'
+import { checkRows } from './prediction-report.js'
 import { styled, styledState } from './style.js'
 import { columns, facts } from './table.js'
 
@@ -33,6 +35,7 @@ export function migrationReport(
   source: Side,
   destination: Side & { readonly ending?: Ending },
   ending?: string,
+  check?: PredictionCheck,
 ): CommandReport {
   const lines = [
     styled('green', 'migrated'),
@@ -44,12 +47,17 @@ export function migrationReport(
       ['moved', movedText(moved.bytes, moved.totalMs)],
       ['switched', switchoverText(moved.switchover)],
       ['downtime', downtimeText(moved.downtime)],
+      ...(check === undefined ? [] : checkRows(check)),
     ]),
     '',
     phaseTable(moved.phases),
     ...(ending === undefined ? [] : [ending]),
   ]
-  return { json: { ok: true, ...migrationJson(moved, source, destination) }, text: lines.join('\n') }
+  const json = {
+    ...migrationJson(moved, source, destination),
+    ...(check === undefined ? {} : { prediction: check }),
+  }
+  return { json: { ok: true, ...json }, text: lines.join('\n') }
 }
 
 /** The fields of one migration, in the order that is documented. */

@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { VfioError } from '../errors/index.js'
-import { FileLock } from './file-lock.js'
+import { isFileLocked, tryLockFile } from './file-lock.js'
 import {
   decodeJournal,
   encodeLine,
@@ -59,18 +59,16 @@ export class Journal implements AsyncDisposable {
   /** Told of each record that is on disk, and how many milliseconds that took. */
   onAppend: (record: CommitRecord, syncMs: number) => void = () => {}
   readonly #handle: FileHandle
-  readonly #lock: FileLock
   readonly #records: CommitRecord[]
   #end: number
   #broken: VfioError | undefined
   #closed: Promise<void> | undefined
   #lastSyncMs = 0
 
-  private constructor(path: string, handle: FileHandle, lock: FileLock, contents: JournalContents) {
+  private constructor(path: string, handle: FileHandle, contents: JournalContents) {
     this.path = path
     this.header = contents.header
     this.#handle = handle
-    this.#lock = lock
     this.#records = contents.lines.map(({ record }) => record)
     this.#end = contents.end
   }
@@ -106,13 +104,13 @@ export class Journal implements AsyncDisposable {
       )
     }
     try {
-      const lock = await lockOf(handle, path)
+      await lock(handle, path)
       const line = encodeLine(header)
       const bytes = Buffer.concat([line, Buffer.alloc(recordRoom)])
       await handle.write(bytes, 0, bytes.length, 0)
       await handle.sync()
       await syncDirectory(directory)
-      return new Journal(path, handle, lock, { header, lines: [], end: line.length, torn: false })
+      return new Journal(path, handle, { header, lines: [], end: line.length, torn: false })
     } catch (error) {
       await handle.close()
       throw error
@@ -134,7 +132,7 @@ export class Journal implements AsyncDisposable {
       },
     )
     try {
-      const lock = await lockOf(handle, path)
+      await lock(handle, path)
       const bytes = await handle.readFile()
       const contents = decodeJournal(bytes, path)
       if (contents.torn) {
@@ -143,7 +141,7 @@ export class Journal implements AsyncDisposable {
         await handle.write(zeros, 0, zeros.length, contents.end)
         await handle.sync()
       }
-      return new Journal(path, handle, lock, contents)
+      return new Journal(path, handle, contents)
     } catch (error) {
       await handle.close()
       throw error
@@ -223,10 +221,7 @@ export class Journal implements AsyncDisposable {
 
   /** Lets go of it; its engine then counts as gone. Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= (async () => {
-      await this.#lock.release()
-      await this.#handle.close()
-    })()
+    this.#closed ??= this.#handle.close()
     return this.#closed
   }
 
@@ -239,17 +234,16 @@ function pathOf(directory: string, side: JournalSide, id: string): string {
   return join(directory, `${id}.${side}.journal`)
 }
 
-async function lockOf(handle: FileHandle, path: string): Promise<FileLock> {
-  const lock = await FileLock.tryLock(handle.fd)
-  if (lock === undefined)
-    throw new VfioError('ERR_VFIO_BUSY', `${path}: the engine of this migration is running`)
-  return lock
+/** Until the file is closed. */
+async function lock(handle: FileHandle, path: string): Promise<void> {
+  if (await tryLockFile(handle.fd)) return
+  throw new VfioError('ERR_VFIO_BUSY', `${path}: the engine of this migration is running`)
 }
 
 async function isLive(path: string): Promise<boolean> {
   const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
   try {
-    return await FileLock.isHeld(handle.fd)
+    return await isFileLocked(handle.fd)
   } finally {
     await handle.close()
   }

@@ -9,7 +9,7 @@ import { JointSwitchover } from './joint-switchover.js'
 import { endOf, type Member, type MemberEnd } from './member.js'
 
 export interface SaveSetOptions
-  extends Omit<SaveOptions, 'switchover' | 'beforeStop' | 'beforeRun' | 'signal' | 'recovery'> {
+  extends Omit<SaveOptions, 'switchover' | 'beforeStop' | 'afterStop' | 'beforeRun' | 'signal' | 'recovery'> {
   readonly recovery?: RecoveryPolicy
   /** Asked for all devices together whether to leave pre-copy. */
   readonly policy: SetPolicy
@@ -32,6 +32,9 @@ export class SaveSet {
   readonly #switchover: JointSwitchover
   readonly #stop: Barrier
   readonly #run: Barrier
+  readonly #stopped: Barrier
+  /** Resolves when every device is in stop-copy: none of them writes memory any more. @throws the reason of {@link fail} before that */
+  readonly stopped: Promise<void>
   #failure: { reason: unknown } | undefined
   // Rolls back before its failure is known: a save tells of that only when it is back.
   #culprit: number | undefined
@@ -44,6 +47,10 @@ export class SaveSet {
     this.#starts = members.map(() => undefined)
     this.#stop = new Barrier(members.length)
     this.#run = new Barrier(members.length)
+    this.#stopped = new Barrier(members.length + 1)
+    this.stopped = this.#stopped.arrive(members.length)
+    // Nobody may be waiting when it fails.
+    this.stopped.catch(() => {})
     this.#switchover = new JointSwitchover(
       members.map(({ migration }) => options.preCopy === true && migration.capabilities.preCopy),
       options.policy,
@@ -125,6 +132,7 @@ export class SaveSet {
         this.#switchover.switch()
         await this.#stop.arrive(index)
       },
+      afterStop: () => this.#stopped.leave(index),
       beforeRun: () => {
         if (!this.#failure) this.#culprit = index
         this.fail(new VfioError('ERR_VFIO_MIGRATION', 'another device of the set failed'))
@@ -142,6 +150,7 @@ export class SaveSet {
     if (this.#failure) return
     this.#failure = { reason }
     this.#stop.fail(reason)
+    this.#stopped.fail(reason)
     this.#switchover.fail(reason)
     this.#options.onFail?.()
     void this.rollBack()

@@ -158,6 +158,15 @@ export class DmaBuffer implements AsyncDisposable {
   }
 
   /**
+   * Fills `room` from `offset` on: for memory that is read again and again. Nobody must touch `room` before the promise settles.
+   * @throws as {@link read}
+   */
+  async readInto(offset: number | bigint, room: Uint8Array): Promise<void> {
+    const at = this.#check(toBytes('offset', offset), BigInt(room.byteLength))
+    unwrap(await this.native.readInto(at, room))
+  }
+
+  /**
    * Copies all of `data`, which must not change before the promise settles.
    * @throws {VfioSystemError} `EFAULT`: an untrusted file shrank, or the memory is read-only
    */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 export type { AllowRule, AuthorisationOptions } from './authorisation.js'
+export type { MemoryReport } from './memory-channel.js'
 export { type ReceiveOptions, receive } from './receive.js'
 export type { ReceivedState, ReceiveProgress, ReceiveReport } from './receive-report.js'
 export {

@@ -1,55 +1,186 @@
 // SPDX-License-Identifier: MIT
+// The memory that the devices of a set write, beside the devices: tracked here, sent by its owner.
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Member } from '../coordinator/member.js'
 import type { SaveSet } from '../coordinator/save-set.js'
+import { DirtyRounds } from '../memory/dirty-rounds.js'
+import { checkRanges } from '../memory/memory-layout.js'
 import type { MemoryOwner } from '../memory/memory-owner.js'
+import { type MemoryLimits, MemoryPace, type MemoryProgress } from '../memory/memory-pace.js'
+import { type DeviceTracking, MemoryTrackers } from '../memory/memory-trackers.js'
+import { manifestOf } from '../migration/manifest.js'
 import type { SaveSession } from '../migration/save-session.js'
+import { spelledOut } from '../migration/switchover-policy.js'
+import type { SetPolicy } from '../policy/index.js'
+import type { ManifestDevice } from '../stream/manifest.js'
 import type { BulkChannel } from '../transport/index.js'
 
-/** Between two rounds of a memory whose devices still run, in milliseconds. */
-const PAUSE = 100
-
-/**
- * Saves the devices and sends the memory they write beside them: everything once, what was written since as long as they run, and the rest
- * when all of them have stopped. The tracking ends after that, and before the devices are let go.
- */
-export async function sendMemory(
-  owner: MemoryOwner,
-  channel: BulkChannel,
-  saves: SaveSet,
-  write: (save: SaveSession, index: number) => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
-  await owner.begin(channel.fd, signal)
-  const over = new AbortController()
-  const rounds = repeat(owner, AbortSignal.any([signal, over.signal]))
-  try {
-    const saved = saves.save(write)
-    // A memory that cannot be sent is no less a failure than a device that cannot be read.
-    await Promise.race([
-      saved,
-      rounds.then(
-        () => saved,
-        (error: unknown) => Promise.reject(saves.fail(error) ?? error),
-      ),
-    ])
-    await saved
-    over.abort()
-    await rounds
-    await owner.send(true)
-  } finally {
-    over.abort()
-    await rounds.catch(() => {})
-    await owner.end()
-  }
-  await channel.finish()
+/** What became of the memory that was sent along. Plain data; sizes in bytes, times in milliseconds. */
+export interface MemoryReport {
+  /** Who tracked what each device wrote. */
+  readonly tracking: readonly DeviceTracking[]
+  /** The final one included. */
+  readonly rounds: number
+  /** Rounds in which the tracking failed, so that everything was sent again. */
+  readonly incompleteRounds: number
+  /** Memory that was sent, every time that it was. */
+  readonly bytes: number
+  /** Of these, what took the connection's time: zero pages hardly do. */
+  readonly wireBytes: number
+  /** What the final round had, the devices standing still. */
+  readonly finalBytes: number
+  /** From the devices' last stop to the end of that round. */
+  readonly finalMs: number
+  readonly totalMs: number
+  /** Why no more rounds were needed before the devices stopped; absent when they stopped before that. */
+  readonly settled?: string
+  /** What could not be switched off again. */
+  readonly trackingErrors?: readonly string[]
 }
 
-async function repeat(owner: MemoryOwner, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await owner.send(false)
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, PAUSE)
-      signal.addEventListener('abort', () => resolve(), { once: true })
-      if (signal.aborted) clearTimeout(timer)
-    })
+/** One memory on its way to the other engine. {@link of} before anything is touched, {@link send} in the place of a set's save. */
+export class OutgoingMemory {
+  readonly #members: readonly Member[]
+  readonly #owner: MemoryOwner
+  readonly #trackers: MemoryTrackers
+  readonly #rounds: DirtyRounds
+  readonly #pace: MemoryPace
+  #settledBefore: string | undefined
+  #finalBytes = 0
+  #finalMs = 0
+  #totalMs = 0
+  #trackingErrors: readonly string[] = []
+
+  private constructor(
+    members: readonly Member[],
+    owner: MemoryOwner,
+    trackers: MemoryTrackers,
+    limits?: MemoryLimits,
+  ) {
+    this.#members = members
+    this.#owner = owner
+    this.#trackers = trackers
+    this.#rounds = new DirtyRounds(trackers, owner.ranges)
+    this.#pace = new MemoryPace(limits)
+  }
+
+  /** Starts nothing. @throws {VfioError} `ERR_VFIO_UNSUPPORTED`: nobody tracks what a device writes. @throws {RangeError} ranges or limits */
+  static async of(
+    members: readonly Member[],
+    owner: MemoryOwner,
+    limits?: MemoryLimits,
+  ): Promise<OutgoingMemory> {
+    const { ranges } = owner
+    checkRanges(ranges)
+    const trackers = await MemoryTrackers.of(
+      members.map(({ device }) => device),
+      ranges,
+    )
+    return new OutgoingMemory(members, owner, trackers, limits)
+  }
+
+  get progress(): MemoryProgress {
+    return this.#pace.progress
+  }
+
+  /** The set's policy, told of the memory, whose consent to a switch holds only when the memory is ready too. */
+  policy(policy: SetPolicy): SetPolicy {
+    return async (snapshot) => {
+      const memory = this.#pace.snapshot
+      const said = spelledOut(await policy({ ...snapshot, memory }))
+      if (said.decision !== 'switch' || memory.settled !== undefined) return said
+      return { decision: 'continue', reason: `the memory is in its round ${memory.round}` }
+    }
+  }
+
+  /**
+   * Saves the devices and sends their memory beside them: round after round while they run, what is left when all of them have stopped. The
+   * tracking ends after the last report, before the devices leave stop-copy (pds stops its log there).
+   * @param waits no device is in pre-copy meanwhile: the memory says when the set is to stop
+   */
+  async send(
+    channel: BulkChannel,
+    saves: SaveSet,
+    write: (save: SaveSession, index: number) => Promise<void>,
+    { waits, signal }: { readonly waits: boolean; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const began = performance.now()
+    const stopped = new AbortController()
+    let rounds: Promise<void> = Promise.resolve()
+    await this.#trackers.start()
+    try {
+      await this.#owner.begin({ fd: channel.fd, devices: await this.#devices(), signal })
+      const settled = new Promise<void>((resolve) => {
+        rounds = this.#repeat(resolve, AbortSignal.any([stopped.signal, signal]))
+      })
+      // Memory that cannot be sent is no less a failure than a device that cannot be read.
+      rounds.catch((error: unknown) => saves.fail(error))
+      if (waits) await Promise.race([settled, rounds])
+      const saved = saves.save(write)
+      const rest = this.#finish(channel, saves, () => {
+        stopped.abort()
+        return rounds
+      })
+      rest.catch((error: unknown) => saves.fail(error))
+      for (const ended of await Promise.allSettled([saved, rest]))
+        if (ended.status === 'rejected') throw ended.reason
+    } finally {
+      this.#rounds.cut()
+      stopped.abort()
+      await rounds.catch(() => {})
+      const errors = await this.#trackers.stop()
+      this.#trackingErrors = [...this.#trackingErrors, ...errors.map(String)]
+      await this.#owner.close().catch(() => {})
+      this.#totalMs = performance.now() - began
+    }
+  }
+
+  async #devices(): Promise<ManifestDevice[]> {
+    const manifests = await Promise.all(
+      this.#members.map(({ device, migration }) => manifestOf(device, migration)),
+    )
+    return manifests.flatMap(({ devices }, index) => devices.map((one) => ({ ...one, index })))
+  }
+
+  async #repeat(settled: () => void, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#round(false)
+      if (this.#pace.snapshot.settled !== undefined) settled()
+      await delay(this.#pace.pause, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  async #round(final: boolean): Promise<number> {
+    const round = await this.#rounds.next(final)
+    this.#pace.begin(round, () => this.#rounds.left)
+    this.#pace.end(await this.#owner.send(round))
+    return round.dirtyBytes
+  }
+
+  async #finish(channel: BulkChannel, saves: SaveSet, endRounds: () => Promise<void>): Promise<void> {
+    await saves.stopped
+    const at = performance.now()
+    this.#settledBefore = this.#pace.snapshot.settled
+    this.#rounds.cut()
+    await endRounds()
+    this.#finalBytes = await this.#round(true)
+    await this.#owner.finish()
+    this.#finalMs = performance.now() - at
+    await channel.finish()
+  }
+
+  get report(): MemoryReport {
+    return {
+      tracking: this.#trackers.devices,
+      rounds: this.#rounds.count,
+      incompleteRounds: this.#rounds.incomplete,
+      bytes: this.#pace.bytes,
+      wireBytes: this.#pace.wireBytes,
+      finalBytes: this.#finalBytes,
+      finalMs: this.#finalMs,
+      totalMs: this.#totalMs,
+      ...(this.#settledBefore === undefined ? {} : { settled: this.#settledBefore }),
+      ...(this.#trackingErrors.length === 0 ? {} : { trackingErrors: this.#trackingErrors }),
+    }
   }
 }

@@ -305,10 +305,7 @@ class Receiving {
       ...(dataPath === undefined ? {} : { dataPath }),
       ...(maxChunk === undefined ? {} : { maxChunk }),
     })
-    const channels = await Promise.all(
-      this.#members.map((_, index) => this.#channel(reception.channel(index))),
-    )
-    const memoryChannel = this.#withMemory ? await this.#channel(reception.channel('memory')) : undefined
+    const { channels, memoryChannel } = await this.#channels(reception)
     this.#throwIfGivenUp()
     engine.send({ type: 'ready' })
     this.#clock.enter('load')
@@ -332,6 +329,26 @@ class Receiving {
     this.#throwIfGivenUp()
     const failed = ended.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
+  }
+
+  /** The connections for the data. One that broke before it could say what it is for would be waited for in vain. */
+  async #channels(
+    reception: Reception,
+  ): Promise<{ readonly channels: BulkChannel[]; readonly memoryChannel: BulkChannel | undefined }> {
+    const { connect } = this.#times
+    const timer = setTimeout(() => {
+      const text = `the source has not made all connections for its data within ${connect} ms`
+      this.#giveUp(new VfioError('ERR_VFIO_PEER_TIMEOUT', text))
+    }, connect)
+    try {
+      const [memoryChannel, ...channels] = await Promise.all([
+        this.#withMemory ? this.#channel(reception.channel('memory')) : undefined,
+        ...this.#members.map((_, index) => this.#channel(reception.channel(index))),
+      ])
+      return { channels: channels as BulkChannel[], memoryChannel }
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** A pump that is stuck in a connection is freed by losing it. */

@@ -2,8 +2,10 @@
 import type { Member, MemberEnd } from '../coordinator/member.js'
 import type { SaveSet } from '../coordinator/save-set.js'
 import type { EnginePhase } from '../errors/index.js'
+import type { MemoryProgress } from '../memory/memory-pace.js'
 import type { SaveSession } from '../migration/save-session.js'
 import { Downtime, type DowntimeReport } from '../recorder/index.js'
+import type { MemoryReport, OutgoingMemory } from './memory-channel.js'
 import type { PeerEnd } from './messages.js'
 import type { CommitMoments } from './source-engine.js'
 
@@ -17,6 +19,8 @@ export interface EngineProgress {
   readonly chunks: number
   /** Milliseconds since it began. */
   readonly elapsedMs: number
+  /** Of the memory that is sent along, at the source. */
+  readonly memory?: MemoryProgress
 }
 
 export interface EnginePhaseReport {
@@ -59,6 +63,8 @@ export interface SendReport {
   /** As the destination measured it: all devices to running, in milliseconds. `undefined` when its word was about a run before a crash. */
   readonly destinationRunMs: number | undefined
   readonly phases: readonly EnginePhaseReport[]
+  /** Of the memory that was sent along. */
+  readonly memory?: MemoryReport
 }
 
 export interface SendOutcome {
@@ -82,14 +88,20 @@ export class SendClock implements Disposable {
   readonly #startedAt = performance.now()
   readonly #settings: ProgressSettings
   readonly #saves: () => SaveSet | undefined
+  readonly #memory: () => OutgoingMemory | undefined
   readonly #phases: EnginePhaseReport[] = []
   readonly #timer: NodeJS.Timeout | undefined
   #current: { readonly name: EnginePhase; readonly at: number; readonly bytes: number } | undefined
   #sentAt: number | undefined
 
-  constructor(settings: ProgressSettings, saves: () => SaveSet | undefined) {
+  constructor(
+    settings: ProgressSettings,
+    saves: () => SaveSet | undefined,
+    memory: () => OutgoingMemory | undefined = () => undefined,
+  ) {
     this.#settings = settings
     this.#saves = saves
+    this.#memory = memory
     if (settings.onProgress) {
       this.#timer = setInterval(() => this.#tell(), settings.progressInterval ?? INTERVAL)
       this.#timer.unref()
@@ -143,8 +155,10 @@ export class SendClock implements Disposable {
     const moved = this.#saves()?.moved ?? []
     const phase = this.phase === 'pre-copy' && this.#stoppedAt() !== undefined ? 'stop-copy' : this.phase
     if (phase === undefined) return
+    const memory = this.#memory()?.progress
     this.#settings.onProgress?.({
       phase,
+      ...(memory === undefined ? {} : { memory }),
       bytes: moved.reduce((sum, { bytes }) => sum + bytes, 0),
       chunks: moved.reduce((sum, { chunks }) => sum + chunks, 0),
       elapsedMs: performance.now() - this.#startedAt,
@@ -157,6 +171,7 @@ export class SendClock implements Disposable {
     this.#current = undefined
     this[Symbol.dispose]()
     const sessions = this.#sessions()
+    const memory = this.#memory()?.report
     const began = this.#stoppedAt() ?? now
     const downtime = this.#downtime(began, sessions, moments)
     return {
@@ -182,6 +197,7 @@ export class SendClock implements Disposable {
       downtime,
       destinationRunMs: moments.peerRunMs,
       phases: this.#phases,
+      ...(memory === undefined ? {} : { memory }),
     }
   }
 

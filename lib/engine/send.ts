@@ -14,6 +14,7 @@ import {
   VfioError,
 } from '../errors/index.js'
 import type { MemoryOwner } from '../memory/memory-owner.js'
+import type { MemoryLimits } from '../memory/memory-pace.js'
 import type { MigratableDevice } from '../migration/migratable-device.js'
 import { profileOf } from '../migration/profile.js'
 import { deadEnd, noRoute } from '../migration/refusal.js'
@@ -26,7 +27,7 @@ import { OutgoingDevice } from './device-channel.js'
 import { watchDevices } from './device-news.js'
 import { greet } from './greeting.js'
 import { journalFacts } from './journal-facts.js'
-import { sendMemory } from './memory-channel.js'
+import { OutgoingMemory } from './memory-channel.js'
 import {
   type EngineMessage,
   encodeProfile,
@@ -60,8 +61,10 @@ export interface SendOptions
   readonly strong?: boolean
   /** Also sends command register and interrupts in use. Default true. */
   readonly wiring?: boolean
-  /** The memory that the devices write by DMA, sent along. */
+  /** The memory that the devices write by DMA, sent along: {@link dmaMemory}, or an owner of one's own (docs/dirty-memory.md). */
   readonly memory?: MemoryOwner
+  /** When enough of the memory was sent for the devices to stop. */
+  readonly memoryLimits?: MemoryLimits
   readonly times?: EngineTimes
   /** Milliseconds until everything must be sent and loaded; it is given up otherwise. Once committed nothing is given up. Default: no limit. */
   readonly totalTimeout?: number
@@ -111,6 +114,7 @@ class Sending {
   #offers: OfferedDevice[] = []
   #saves: SaveSet | undefined
   #journal: Journal | undefined
+  #memory: OutgoingMemory | undefined
   #engine: SourceEngine | undefined
   #ready: { resolve: () => void; promise: Promise<void> } = promised()
   #initial: (number | undefined)[] = []
@@ -128,6 +132,7 @@ class Sending {
     this.#clock = new SendClock(
       { ...options, onPhase: (phase) => this.#record.phase(phase) },
       () => this.#saves,
+      () => this.#memory,
     )
   }
 
@@ -159,7 +164,9 @@ class Sending {
   /** Everything that can be known beforehand. Touches nobody. */
   async #check(): Promise<void> {
     this.#members = await membersOf(this.#devices)
-    checkPeerToPeer(this.#members, this.#options.allowWithoutP2p ?? false)
+    const { allowWithoutP2p = false, memory, memoryLimits } = this.#options
+    checkPeerToPeer(this.#members, allowWithoutP2p)
+    if (memory !== undefined) this.#memory = await OutgoingMemory.of(this.#members, memory, memoryLimits)
     this.#initial = this.#members.map(() => undefined)
     this.#offers = await Promise.all(
       this.#members.map(async ({ device, migration }) => {
@@ -333,19 +340,12 @@ class Sending {
   }
 
   async #copy(engine: SourceEngine): Promise<void> {
-    const {
-      preCopy = false,
-      strong = false,
-      wiring = true,
-      memory,
-      policy = drainedOnce,
-      recovery,
-    } = this.#options
+    const { preCopy = false, strong = false, wiring = true, policy = drainedOnce, recovery } = this.#options
     const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval } = this.#options
     const { signal } = this.#pumps
     const saves = new SaveSet(this.#members, {
       preCopy,
-      policy,
+      policy: this.#memory?.policy(policy) ?? policy,
       ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval }),
       onFail: () => this.#pumps.abort(),
       onSnapshot: (index, snapshot) => this.#tellInitial(engine, index, snapshot),
@@ -358,11 +358,15 @@ class Sending {
     try {
       await Promise.all(outgoing.map((device) => device.begin()))
       throwIfGivenUp(this.#work.signal)
-      this.#clock.enter(preCopy ? 'pre-copy' : 'stop-copy')
+      const memory = this.#memory
+      this.#clock.enter(preCopy || memory !== undefined ? 'pre-copy' : 'stop-copy')
       const write = (save: SaveSession, index: number) => (outgoing[index] as OutgoingDevice).write(save)
       const memoryChannel = this.#channels[this.#members.length]
       if (memory === undefined || memoryChannel === undefined) await saves.save(write)
-      else await sendMemory(memory, memoryChannel, saves, write, signal)
+      else {
+        const waits = !preCopy || this.#members.every(({ migration }) => !migration.capabilities.preCopy)
+        await memory.send(memoryChannel, saves, write, { waits, signal })
+      }
     } finally {
       if (signal.aborted || saves.failed)
         await Promise.all(outgoing.map((device) => device[Symbol.asyncDispose]()))
@@ -432,7 +436,8 @@ class Sending {
       timers.push(
         setInterval(
           () => {
-            const bytes = this.#saves?.moved.reduce((sum, moved) => sum + moved.bytes, 0) ?? 0
+            const devices = this.#saves?.moved.reduce((sum, moved) => sum + moved.bytes, 0) ?? 0
+            const bytes = devices + (this.#memory?.progress.bytes ?? 0)
             if (bytes !== seen || this.#saves?.idle === true) {
               seen = bytes
               since = performance.now()

@@ -1,34 +1,79 @@
 // SPDX-License-Identifier: MIT
 import type { DirtyRun } from '../device/dirty-bitmap.js'
+import type { ManifestDevice } from '../stream/manifest.js'
 
-/** What devices have written into a memory since it was last asked for. */
+/** What devices have written into a memory since the round before. */
 export interface DirtyRound {
-  /** Counted from 1. */
+  /** Counted from 1. The first one names all of the memory. */
   readonly round: number
-  readonly runs: readonly DirtyRun[]
-  /** In bytes. */
-  readonly dirtyBytes: bigint
-  /** The devices have stopped and nothing more will be written: what this round leaves out is lost. */
+  /**
+   * What to send, in rising order, whole pages within the owner's ranges, at most 16 MiB each. **Iterate once, and send the run as soon as it is
+   * yielded**: what was yielded counts as sent. The iteration ends early when the devices stop meanwhile; what it left out comes again in the
+   * final round, so that little is left to be sent while nothing runs. To be read within {@link MemoryOwner.send} only.
+   */
+  readonly runs: Iterable<DirtyRun>
+  /** All that {@link runs} would yield, in bytes. */
+  readonly dirtyBytes: number
+  /** All devices have stopped, and they write nothing more: what this round leaves out is lost. */
   readonly final: boolean
-  /** `false`: the tracking failed, and every page counts as written. */
+  /** `false`: a tracking mechanism failed, what was written is not known, and every page counts as written. */
   readonly complete: boolean
+  /** Why not, when it is not complete. */
+  readonly cause: Error | undefined
+}
+
+/** What an owner did in a round. */
+export interface MemorySent {
+  /** Of memory, in bytes. */
+  readonly bytes: number
+  /** Of these, what took the connection's time (zero pages may not), in bytes: the bandwidth is measured by it. */
+  readonly wireBytes: number
+}
+
+/** Where a memory is sent to. */
+export interface MemoryOutput {
+  /** To be written to, borrowed until {@link MemoryOwner.close} has settled; never to be closed by the owner. */
+  readonly fd: number
+  /** The devices that write the memory, for the manifest of a stream. */
+  readonly devices: readonly ManifestDevice[]
+  /** Fires when nothing of it is wanted any more: what waits for `fd` must end then. */
+  readonly signal: AbortSignal
 }
 
 /**
- * Whoever owns the memory that devices write by DMA, at the source. The engine says what was written and when; how it is read and in which
- * form it travels is the owner's affair, and that of the {@link MemoryReceiver} at the other end.
+ * Whoever owns the memory that devices write by DMA, at the source. The engine does the tracking and says what was written, and when; how the
+ * memory is read and in which form it travels is the owner's affair, and that of the {@link MemoryReceiver} at the other end.
+ *
+ * In order, never two at a time: `begin`, `send` once per round, `finish` after the final round, `close` always. The memory and what is mapped of it must
+ * stay as they are from `begin` to `close`. What others than the devices write (the owner's own program, a guest's processors) the engine
+ * does not see: the owner adds it, and sees to it that nobody writes any more when it is asked for the final round.
  */
 export interface MemoryOwner {
-  /** Begins to note what is written, and sends everything once. The devices run. @param fd where it is written to, borrowed */
-  begin(fd: number, signal: AbortSignal): Promise<void>
-  /** Sends what was written since. The engine repeats it while the devices run, and calls it once more with `final` when they have stopped. */
-  send(final: boolean): Promise<DirtyRound>
-  /** After the last round or a failure: stops the tracking. Never called before {@link send} has settled. */
-  end(): Promise<void>
+  /**
+   * Which I/O addresses are sent: whole pages of 4096 bytes, sorted, not overlapping. An address stands for the same memory whichever device
+   * of the set uses it. Read once, before `begin`.
+   */
+  readonly ranges: readonly DirtyRun[]
+  /** The devices run, and what they write is tracked by now. */
+  begin(output: MemoryOutput): Promise<void>
+  /**
+   * Sends what a round names. The engine reports round after round while the devices run, and a final one when they have stopped.
+   * A rejection fails the migration.
+   */
+  send(round: DirtyRound): Promise<MemorySent>
+  /** After the final round: lets the receiver know that it has everything. */
+  finish(): Promise<void>
+  /** After success and failure alike: lets go of `fd`. */
+  close(): Promise<void>
 }
 
-/** The same memory at the destination. */
+/** The same memory at the destination, which must be there, as large, before the devices run. */
 export interface MemoryReceiver {
-  /** Takes in everything, to the end that the owner at the source wrote. @param fd where it is read from, borrowed */
+  /**
+   * Takes in everything. Resolves only when it is proven to be all of it: the devices run soon after. After a rejection the memory holds
+   * anything, and the devices are reset.
+   * @param fd where it is read from, borrowed until the promise settles
+   * @param signal fires when nothing of it is wanted any more
+   */
   receive(fd: number, signal: AbortSignal): Promise<void>
 }

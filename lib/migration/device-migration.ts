@@ -95,7 +95,7 @@ export class DeviceMigration implements Migration {
     if (dead !== undefined) throw noRoute(protocol.device, found, 'stop-copy', dead)
     const previous = isSaving(found) ? (this.#home ?? (found === 'stop-copy' ? 'stop' : 'running')) : found
     const startedAt = performance.now()
-    const switchover = new Switchover(protocol, options.beforeStop)
+    const switchover = new Switchover(protocol, options)
     return this.#undoing(options.recovery ?? 'previous', previous, found, { beforeRun }, async () => {
       let at = found
       if (isSaving(at) && !protocol.canSaveHere()) {

@@ -114,6 +114,12 @@ export async function loadSections(
           `section ${frame.section} belongs to a device the manifest lacks`,
         )
       }
+      if (frame.description.kind === 'memory') {
+        throw new VfioError(
+          'ERR_VFIO_INCOMPATIBLE',
+          'the stream holds the memory of its devices too, and nobody is here to take it',
+        )
+      }
       if (frame.description.kind === 'device-state') states.add(frame.section)
       wiring ??= frame.description.wiring
     } else if (frame.kind === 'data') {

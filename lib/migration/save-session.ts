@@ -42,6 +42,8 @@ export interface SaveOptions {
    * runs; one that was stopped before stays so. A rejection fails the save as an error of the device would; the end of the save ends the wait.
    */
   readonly beforeStop?: () => Promise<void>
+  /** Told once when the device is in stop-copy, and writes no memory any more; its data is still to be read. Must not throw. */
+  readonly afterStop?: () => void
   /**
    * Awaited at most once in a rollback that leads to `running`, before the device runs: it waits in `running-p2p`, without P2P states in
    * `stop`, and where it is when it never left running. Not called when it could not be led there. It should never reject; a device for

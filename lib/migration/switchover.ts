@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { throwIfAborted, VfioAbortError } from '../errors/index.js'
 import type { Protocol } from './protocol.js'
+import type { SaveOptions } from './save-session.js'
 import type { MigrationState, TargetState } from './state.js'
 
 export interface SwitchoverRun {
@@ -16,13 +17,15 @@ export interface SwitchoverRun {
 export class Switchover {
   readonly #protocol: Protocol
   readonly #beforeStop: (() => Promise<void>) | undefined
+  readonly #afterStop: (() => void) | undefined
   #quiescedAt: number | undefined
   #stoppedAt: number | undefined
   #switchedAt: number | undefined
 
-  constructor(protocol: Protocol, beforeStop: (() => Promise<void>) | undefined) {
+  constructor(protocol: Protocol, hooks: Pick<SaveOptions, 'beforeStop' | 'afterStop'>) {
     this.#protocol = protocol
-    this.#beforeStop = beforeStop
+    this.#beforeStop = hooks.beforeStop
+    this.#afterStop = hooks.afterStop
   }
 
   get quiescedAt(): number | undefined {
@@ -51,6 +54,7 @@ export class Switchover {
     this.#stoppedAt = performance.now()
     await this.#protocol.lead('stop-copy', { direct, signal })
     this.#switchedAt = performance.now()
+    this.#afterStop?.()
   }
 }
 

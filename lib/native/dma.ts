@@ -22,6 +22,8 @@ export interface NativeDmaBuffer {
   /** A view; the caller sees to it that no two live ones overlap. */
   window(offset: bigint, length: bigint): Outcome<NativeMapping>
   read(offset: bigint, length: number): Promise<Outcome<ArrayBuffer>>
+  /** Fills `room`, which nobody must touch before the promise settles. */
+  readInto(offset: bigint, room: Uint8Array): Promise<Outcome<null>>
   write(offset: bigint, data: Uint8Array): Promise<Outcome<null>>
   /** The memory goes with the last mapping and window of it. */
   close(): Promise<null>

@@ -43,9 +43,3 @@ export interface NativeMessageListener {
   accept(): Promise<Outcome<NativeMessageSocket>>
   close(): Promise<null>
 }
-
-/** A lock on a file that is held. */
-export interface NativeFileLock {
-  /** Once. */
-  release(): Promise<Outcome<null>>
-}

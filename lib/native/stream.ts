@@ -45,6 +45,8 @@ export interface NativeFrame {
 export interface NativeFrameReader {
   /** The next frame; null once the end record was read and found right. */
   next(): Promise<Outcome<NativeFrame | null>>
+  /** The payload of the next frame, when it is data of `section`; null, and nothing taken, when it is not. */
+  readData(section: number): Promise<Outcome<ArrayBuffer | null>>
   /** Reads past the data frames of `section` that follow, checking them. */
   skipData(section: number): Promise<Outcome<NativePumped>>
   totals(): NativeFrameTotals

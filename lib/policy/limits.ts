@@ -62,6 +62,8 @@ async function withDowntimeLimit(
 // The set gets on as long as one of its devices does.
 function stalledBecause(snapshot: SetSnapshot, limits: PolicyLimits): string | undefined {
   const { noProgressTimeout, stalledRounds } = limits
+  // The devices wait for their memory, whose rounds have limits of their own.
+  if (snapshot.memory !== undefined && snapshot.memory.settled === undefined) return undefined
   const ms = Math.min(...snapshot.devices.map((device) => device.stalledMs))
   const rounds = Math.min(...snapshot.devices.map((device) => device.stalledRounds))
   const left = remainingBytes(snapshot)

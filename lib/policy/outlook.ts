@@ -4,9 +4,12 @@ import { believed, remainingOf } from '../migration/estimate.js'
 import type { PreCopySnapshot } from '../migration/switchover-policy.js'
 import type { SetSnapshot } from './set-policy.js'
 
-/** What pre-copy has left of all devices, in bytes; `undefined` when it is unknown of one that is not drained. Costs nothing. */
-export function remainingBytes({ devices }: SetSnapshot): number | undefined {
-  let sum = 0
+/**
+ * What pre-copy has left of all devices and of the memory that goes with them, in bytes; `undefined` when it is unknown of a device that is not
+ * drained. Costs nothing.
+ */
+export function remainingBytes({ devices, memory }: SetSnapshot): number | undefined {
+  let sum = memory?.remainingBytes ?? 0
   for (const device of devices) {
     const remaining = remainingOf(device)
     if (remaining === undefined) return undefined
@@ -16,12 +19,12 @@ export function remainingBytes({ devices }: SetSnapshot): number | undefined {
 }
 
 /**
- * What stop-copy would yield of all devices, in bytes. Asks each, which is a firmware command on some. It includes what pre-copy has left, so
- * the two are never added; the latter stands in for a device whose answer cannot be believed: none, 0, wrapped, or absurdly much.
+ * What stop-copy would yield of all devices, and what is left of their memory, in bytes. Asks each, which is a firmware command on some. It
+ * includes what pre-copy has left, so the two are never added; the latter stands in for a device whose answer cannot be believed: none, 0, wrapped, or absurdly much.
  */
-export async function stopCopyBytes({ devices }: SetSnapshot): Promise<number | undefined> {
+export async function stopCopyBytes({ devices, memory }: SetSnapshot): Promise<number | undefined> {
   const sizes = await Promise.all(devices.map(stopCopyBytesOf))
-  let sum = 0
+  let sum = memory?.remainingBytes ?? 0
   for (const size of sizes) {
     if (size === undefined) return undefined
     sum += size
@@ -37,9 +40,16 @@ async function stopCopyBytesOf(device: PreCopySnapshot): Promise<number | undefi
 /**
  * Bytes per second for the data of the set: as given, else measured; `undefined` before there was enough to measure. For several devices
  * what all have moved, over the time that the busiest spent on it: they share one way, and the rates they have one at a time do not add up.
+ * Memory takes the same way: what it was measured at counts where that is more.
  */
-export function bandwidthOf({ devices, bandwidth }: SetSnapshot): number | undefined {
+export function bandwidthOf({ devices, bandwidth, memory }: SetSnapshot): number | undefined {
   if (bandwidth !== undefined) return bandwidth
+  const ofDevices = bandwidthOfDevices(devices)
+  if (memory?.bandwidth === undefined) return ofDevices
+  return Math.max(memory.bandwidth, ofDevices ?? 0)
+}
+
+function bandwidthOfDevices(devices: readonly PreCopySnapshot[]): number | undefined {
   if (devices.length === 1) return devices[0]?.bandwidth
   const bytes = devices.reduce((sum, device) => sum + device.bytes, 0)
   const ms = Math.max(0, ...devices.map(({ transferMs }) => transferMs))

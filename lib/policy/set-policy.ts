@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { MemorySnapshot } from '../memory/memory-pace.js'
 import type { PreCopySnapshot, SwitchoverAnswer, SwitchoverPolicy } from '../migration/switchover-policy.js'
 
 /** What is known of the devices that leave pre-copy together; one, or several. */
@@ -6,6 +7,8 @@ export interface SetSnapshot {
   readonly devices: readonly PreCopySnapshot[]
   /** Bytes per second that the data of all of them takes, where somebody measured it for the whole set. */
   readonly bandwidth?: number | undefined
+  /** The memory that is sent along, where there is one. A switch is put off until it is settled, whatever the policy says. */
+  readonly memory?: MemorySnapshot | undefined
 }
 
 export type Decision = SwitchoverAnswer

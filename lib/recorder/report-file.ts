@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+
+import type { Prediction } from '../rehearsal/prediction.js'
 import { ImageFile } from '../stream/image-file.js'
 import type { ChromeTrace } from './chrome-trace.js'
 import type { MergedReport } from './merge.js'
@@ -21,7 +23,7 @@ export class ReportFile implements AsyncDisposable {
   }
 
   /** Once. */
-  async write(content: RunReport | MergedReport | ChromeTrace): Promise<void> {
+  async write(content: RunReport | MergedReport | ChromeTrace | Prediction): Promise<void> {
     await this.#file.write(`${JSON.stringify(content)}\n`)
     await this.#file.commit()
   }

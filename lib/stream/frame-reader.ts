@@ -95,6 +95,15 @@ export class FrameReader implements AsyncDisposable {
     return frame.manifest
   }
 
+  /**
+   * The payload of the next frame, its checksum found right, when it is data of `section`; `undefined`, and nothing taken, when it is not. Owned
+   * by the caller, and never longer than `maxData`.
+   */
+  async readData(section: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const data = await this.#call((native) => native.readData(section))
+    return data === null ? undefined : new Uint8Array(data)
+  }
+
   /** Reads past the data frames of `section` that follow, checking them. */
   async skipData(section: number): Promise<{ readonly bytes: number; readonly chunks: number }> {
     const pumped: NativePumped = await this.#call((native) => native.skipData(section))

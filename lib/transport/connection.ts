@@ -59,7 +59,7 @@ export interface Connection extends AsyncDisposable {
 
   /** In order: the peer receives what was sent, then finds the end. Calls in progress reject. Idempotent. */
   close(): Promise<void>
-  /** At once. */
+  /** At once: nothing has to be closed afterwards. */
   destroy(): void
 }
 

@@ -66,7 +66,7 @@ export class PlainConnection implements Connection {
   }
 
   destroy(): void {
-    if (!this.#usedUp) this.#socket.destroy()
+    if (!this.#usedUp) this.#closed ??= this.#close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

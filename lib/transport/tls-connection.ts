@@ -60,7 +60,7 @@ export class TlsConnection implements Connection {
   }
 
   async #close(): Promise<void> {
-    const { socket, bytes } = this.#secured
+    const { socket } = this.#secured
     if (!socket.destroyed) {
       const ended = new Promise<void>((resolve) => {
         socket.once('close', resolve)
@@ -68,15 +68,20 @@ export class TlsConnection implements Connection {
       })
       await boundedWait(ended, { timeout: CLOSE_WITHIN }, '').catch(() => undefined)
     }
-    bytes.destroy()
-    this.#native.destroy()
-    await this.#native.close()
+    await this.#letGo()
   }
 
   destroy(): void {
     if (this.#usedUp) return
+    this.#closed ??= this.#letGo()
+    // Also what an ordered close still waits for.
+    this.#secured.bytes.destroy()
+  }
+
+  async #letGo(): Promise<void> {
     this.#secured.bytes.destroy()
     this.#native.destroy()
+    await this.#native.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

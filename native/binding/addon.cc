@@ -12,7 +12,7 @@
 #include "binding/dirty_bitmap_handle.h"
 #include "binding/dma_buffer_handle.h"
 #include "binding/event_fd_handle.h"
-#include "binding/file_lock_handle.h"
+#include "binding/file_lock.h"
 #include "binding/frame_reader_handle.h"
 #include "binding/frame_writer_handle.h"
 #include "binding/group_handle.h"
@@ -54,7 +54,6 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<DescriptorHandle>(env);
   define<MessageSocketHandle>(env);
   define<MessageListenerHandle>(env);
-  define<FileLockHandle>(env);
   define<RateLimitHandle>(env);
   define<CancellationHandle>(env);
   define<StreamSocketHandle>(env);

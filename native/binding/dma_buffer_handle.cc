@@ -56,6 +56,7 @@ Napi::Function DmaBufferHandle::classDefinition(Napi::Env env) {
        InstanceAccessor<&DmaBufferHandle::trusted>("trusted"),
        InstanceAccessor<&DmaBufferHandle::writable>("writable"),
        InstanceMethod<&DmaBufferHandle::window>("window"), InstanceMethod<&DmaBufferHandle::read>("read"),
+       InstanceMethod<&DmaBufferHandle::readInto>("readInto"),
        InstanceMethod<&DmaBufferHandle::write>("write"), InstanceMethod<&DmaBufferHandle::close>("close")});
 }
 
@@ -134,6 +135,32 @@ Napi::Value DmaBufferHandle::read(const Napi::CallbackInfo& info) {
             return *view;
           },
           [this](Napi::Env) { Unref(); });
+}
+
+Napi::Value DmaBufferHandle::readInto(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint64_t offset = arguments.wide(0);
+  auto room = arguments.bytes(1);
+  if (!arguments.ok()) return info.Env().Undefined();
+  if (!memory_) return failed(info.Env(), closed(kAccess));
+  if (!inside(*memory_, offset, room.ByteLength())) return failed(info.Env(), outside());
+  Pinned pinned = Runtime::of(info.Env()).pin(room);
+  const uint64_t pin = pinned.id;
+  Ref();
+  return Runtime::of(info.Env())
+      .run<std::nullptr_t>(
+          info.Env(), lane_,
+          [=, from = memory_, pinned = std::move(pinned)]() mutable -> Result<std::nullptr_t> {
+            const int error = from->read(offset, pinned.bytes);
+            pinned.done();
+            if (error != 0) return Failure::system(error, "pread", kAccess);
+            return nullptr;
+          },
+          [](Napi::Env env, std::nullptr_t) { return null(env); },
+          [this, pin](Napi::Env env) {
+            Runtime::of(env).unpin(pin);
+            Unref();
+          });
 }
 
 Napi::Value DmaBufferHandle::write(const Napi::CallbackInfo& info) {

@@ -28,6 +28,7 @@ class DmaBufferHandle : public Napi::ObjectWrap<DmaBufferHandle> {
   Napi::Value writable(const Napi::CallbackInfo& info);
   Napi::Value window(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
+  Napi::Value readInto(const Napi::CallbackInfo& info);
   Napi::Value write(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 

@@ -39,11 +39,33 @@ Result<std::optional<ReadFrame>> readFrame(OpenFrameReader& open) {
   return std::optional<ReadFrame>(std::move(frame));
 }
 
+struct ReadData {
+  std::shared_ptr<Memory> payload;
+  size_t length = 0;
+};
+
+// The next frame's payload, if it is data of the section; the frame stays the next one if it is not. The reader
+// has compared its length with what it accepts.
+Result<std::optional<ReadData>> readData(OpenFrameReader& open, uint32_t section) {
+  if (open.reader.finished()) return std::optional<ReadData>();
+  auto header = open.frames.peek();
+  if (!header) return std::move(header).failure();
+  if (!header->is(FrameType::kData) || header->section != section) return std::optional<ReadData>();
+  const auto length = static_cast<size_t>(header->length);
+  auto memory = Memory::allocate(length);
+  if (!memory) return std::move(memory).failure();
+  if (Status read = open.frames.take().readPayload(Bytes{(*memory)->data(), length}); !read) {
+    return std::move(read).failure();
+  }
+  return std::optional<ReadData>(ReadData{std::move(*memory), length});
+}
+
 }  // namespace
 
 Napi::Function FrameReaderHandle::classDefinition(Napi::Env env) {
   return DefineClass(env, kName,
                      {InstanceMethod<&FrameReaderHandle::next>("next"),
+                      InstanceMethod<&FrameReaderHandle::readData>("readData"),
                       InstanceMethod<&FrameReaderHandle::skipData>("skipData"),
                       InstanceMethod<&FrameReaderHandle::totals>("totals"),
                       InstanceMethod<&FrameReaderHandle::cancel>("cancel"),
@@ -96,6 +118,29 @@ Napi::Value FrameReaderHandle::next(const Napi::CallbackInfo& info) {
               object.Set("payload", *view);
             }
             return object;
+          },
+          [this](Napi::Env) {
+            turnstile_.leave();
+            Unref();
+          });
+}
+
+Napi::Value FrameReaderHandle::readData(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t section = arguments.number(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  if (!open_) return failed(info.Env(), closed("read of data"));
+  if (!turnstile_.enter()) return failed(info.Env(), busy("read of data"));
+  Ref();
+  return Runtime::of(info.Env())
+      .run<std::optional<ReadData>>(
+          info.Env(), lane_, [open = open_, section] { return vfm::binding::readData(*open, section); },
+          [](Napi::Env env, std::optional<ReadData> data) -> Napi::Value {
+            if (!data) return env.Null();
+            const Bytes bytes{data->payload->data(), data->length};
+            auto view = lend(env, bytes, std::move(data->payload));
+            if (!view) return toObject(env, view.failure());
+            return *view;
           },
           [this](Napi::Env) {
             turnstile_.leave();

@@ -43,6 +43,7 @@ class FrameReaderHandle : public Napi::ObjectWrap<FrameReaderHandle> {
 
  private:
   Napi::Value next(const Napi::CallbackInfo& info);
+  Napi::Value readData(const Napi::CallbackInfo& info);
   Napi::Value skipData(const Napi::CallbackInfo& info);
   Napi::Value totals(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);

@@ -46,7 +46,7 @@ Pinned Runtime::pin(Napi::TypedArrayOf<uint8_t> view) {
   const uint64_t id = nextPin_++;
   pins_.emplace(id, Napi::Persistent(view));
   pinCount_->add();
-  return Pinned(ConstBytes{view.Data(), view.ByteLength()}, id, pinCount_);
+  return Pinned(Bytes{view.Data(), view.ByteLength()}, id, pinCount_);
 }
 
 Napi::Value failed(Napi::Env env, const Failure& failure) {

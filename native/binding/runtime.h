@@ -39,18 +39,18 @@ class PinCount {
   size_t active_ = 0;
 };
 
-// JavaScript memory that lane work may read until `done` is called there; the view stays referenced until the
-// promise settles.
+// JavaScript memory that lane work may read, or fill where that is what was asked for, until `done` is called
+// there; the view stays referenced until the promise settles.
 class Pinned {
  public:
   Pinned() = default;
-  Pinned(ConstBytes bytes, uint64_t id, std::shared_ptr<PinCount> count)
+  Pinned(Bytes bytes, uint64_t id, std::shared_ptr<PinCount> count)
       : bytes(bytes), id(id), count_(std::move(count)) {}
   void done() {
     if (count_) std::exchange(count_, nullptr)->remove();
   }
 
-  ConstBytes bytes;
+  Bytes bytes;
   uint64_t id = 0;
 
  private:

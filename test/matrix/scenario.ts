@@ -29,6 +29,10 @@ export interface Scenario {
   readonly totalTimeout?: number
   /** The source gives up when no byte moves for as long, in milliseconds. */
   readonly noProgressTimeout?: number
+  /** Messages do not pass in the end: a side may be left without the other's last word. */
+  readonly deaf?: boolean
+  /** What happens between the engines, for people. */
+  readonly between?: string
 }
 
 /** For people: which case it was. */
@@ -40,6 +44,7 @@ export function describeScenario({
   faults = [],
   delays = [],
   abort,
+  between,
 }: Scenario): string {
   const details = [
     ...faults.map(
@@ -49,6 +54,7 @@ export function describeScenario({
     ...delays.map(
       ({ side: at, operation: of, argument, milliseconds }) => `${at} ${of}:${argument} +${milliseconds} ms`,
     ),
+    ...(between === undefined ? [] : [between]),
     ...(abort === undefined ? [] : [`${abort.side} gives up after ${abort.after} on ${abort.on}`]),
   ]
   return `${subject.name} | ${side} ${operation} ${way} | ${details.join('; ')}`

@@ -68,6 +68,10 @@ export interface Trial {
 }
 
 export interface Wires {
+  /** Stands between the engines: told where the destination listens, it says where the source is to connect. */
+  readonly between?: (folder: string, socket: string) => Promise<string>
+  /** Called when everything is over. */
+  readonly end?: () => Promise<void>
   readonly send?: Partial<SendOptions>
   readonly receive?: Partial<ReceiveOptions>
   /** Whether what was to go wrong between the engines did. */
@@ -97,8 +101,8 @@ export async function tryOut(scenario: Scenario, wires: Wires = {}): Promise<Tri
       simulationOf((side === 'source' ? source : destination).device).inject(fault as SimulatedFault)
     const begun = { scenario, seed, steps, source, destination }
     const ending = await carryOut(begun, folder, wires)
-    if (ending === undefined) {
-      return { scenario, struck: true, outcome: 'hangs', problems: [`not over after ${LIMIT} ms`] }
+    if ('hangs' in ending) {
+      return { scenario, struck: true, outcome: 'hangs', problems: [`${ending.hangs} after ${LIMIT} ms`] }
     }
     const { abortFired, ...how } = ending
     const ended: Ended = {
@@ -115,6 +119,7 @@ export async function tryOut(scenario: Scenario, wires: Wires = {}): Promise<Tri
       await device.close()
       happenings[Symbol.dispose]()
     }
+    await wires.end?.()
     await rm(folder, { recursive: true, force: true })
   }
 }
@@ -142,7 +147,7 @@ async function carryOut(
   { scenario, source, destination }: Pick<Ended, 'scenario' | 'source' | 'destination'>,
   folder: string,
   wires: Wires,
-): Promise<(Pick<Ended, 'sent' | 'received' | 'nudged'> & { abortFired: boolean }) | undefined> {
+): Promise<(Pick<Ended, 'sent' | 'received' | 'nudged'> & { abortFired: boolean }) | { hangs: string }> {
   const { abort, totalTimeout, noProgressTimeout, subject } = scenario
   const stops = { source: new AbortController(), destination: new AbortController() }
   let abortFired = false
@@ -171,8 +176,9 @@ async function carryOut(
   })
   const received = settled(receiving)
   await Promise.race([listening, received])
+  const socket = join(folder, 's')
   const sending = send([source.device], {
-    to: address,
+    to: `unix:${(await wires.between?.(folder, socket)) ?? socket}`,
     journal: join(folder, 'source'),
     times: hasty,
     preCopy: subject.preCopy,
@@ -204,11 +210,17 @@ async function carryOut(
     const ended = await within(both, LIMIT)
     over = true
     if (ended === undefined) {
+      const sides = await Promise.all(
+        [sent, received].map(async (side) => {
+          const result = await within<PromiseSettledResult<SendReport | ReceiveReport>>(side, 0)
+          return result === undefined ? 'is not over' : `is ${wordOf(result)}`
+        }),
+      )
       // What hangs in a device is freed by closing it, so that the other cases can go on.
       for (const stop of Object.values(stops)) stop.abort()
       for (const { device } of [source, destination]) await within(device.close(), 2000)
       await within(both, 2000)
-      return undefined
+      return { hangs: `the source ${sides[0]}, the destination ${sides[1]}` }
     }
     return { sent: ended[0], received: ended[1], nudged, abortFired }
   } finally {

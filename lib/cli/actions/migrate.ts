@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { type MigratableDevice, migrate, openDevice } from '../../index.js'
+import { readFile } from 'node:fs/promises'
+import { checkPrediction, type MigratableDevice, migrate, openDevice, parsePrediction } from '../../index.js'
 import type { CommandContext } from '../command-run.js'
 import type { MigrateCommandOptions } from '../commands/migrate.js'
 import { carryOut, checkEnding, checkReceiver, deposit, endingText, plannedEnding } from '../ending.js'
@@ -32,6 +33,8 @@ async function migrateRecorded(
   const ending = plannedEnding(options, programArguments)
   await checkReceiver(options)
   const region = options.digest === undefined ? undefined : regionIndex(options.digest)
+  const prediction =
+    options.prediction === undefined ? undefined : parsePrediction(await readFile(options.prediction, 'utf8'))
   const digestOf = async (device: MigratableDevice): Promise<{ digest?: string }> =>
     region === undefined ? {} : { digest: await regionDigest(device, region, signal) }
   const sourceToken = await vfTokenOption(options.sourceVfTokenFile, specs.source)
@@ -60,6 +63,7 @@ async function migrateRecorded(
         { ...moved.source, ...before },
         { ...moved.destination, ...after, ending, ...(heldAs === undefined ? {} : { heldAs }) },
         endingText(ending, destination, heldAs),
+        prediction === undefined ? undefined : checkPrediction(prediction, moved),
       ),
     )
   })

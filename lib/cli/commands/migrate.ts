@@ -15,6 +15,7 @@ import type { RunReportOptions } from '../run-recording.js'
 
 export interface MigrateCommandOptions extends CommonOptions, EndingOptions, PolicyFlags, RunReportOptions {
   readonly digest?: string
+  readonly prediction?: string
   readonly sourceVfTokenFile?: string
   readonly destinationVfTokenFile?: string
   readonly preCopy: boolean
@@ -34,6 +35,7 @@ export function migrateCommand(): Command {
     )
     .argument('<source>', deviceArgument)
     .argument('<destination>', 'a device of the same kind')
+    .option('--prediction <file>', 'compare with what rehearse --out predicted')
     .option('--source-vf-token-file <file>', 'the UUID that a virtual function of vfio-pci wants (mode 600)')
     .option(
       '--destination-vf-token-file <file>',

@@ -58,15 +58,22 @@ export class V1Protocol implements Protocol {
       throwIfAborted(options.signal)
       const left = path[at - 1] as MigrationState
       const entered = path[at] as V1State
+      const driver = this.#device.personality ?? this.#device.driver
       const began = beginning(channels.state)
       const told = (actual: MigrationState | 'unknown', cause?: unknown): void => {
         if (began === undefined) return
         this.#device.trace.state(began, { from: left, to: entered }, monotonicNs() - began, actual, cause)
       }
       const failed = (actual: MigrationState | 'unknown', cause?: unknown) => {
-        const driver = this.#device.personality ?? this.#device.driver
-        const failure = { from, to: target, path, failed: [left, entered] as const, actual, cause, driver }
-        const error = refusal(this.device, failure)
+        const error = refusal(this.device, {
+          from,
+          to: target,
+          path,
+          failed: [left, entered],
+          actual,
+          cause,
+          driver,
+        })
         told(actual, cause ?? error)
         return error
       }

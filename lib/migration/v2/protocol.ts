@@ -3,9 +3,11 @@
 import { VFIO_DEVICE_FEATURE_SET, VFIO_PRECOPY_INFO_REINIT } from '../../constants.js'
 import type { Device } from '../../device/device.js'
 import type { DeviceSession } from '../../device/device-session.js'
+
 import { featureId } from '../../device/features.js'
 import { beginning, channels, monotonicNs } from '../../diagnostics/channels.js'
 import { throwIfAborted, VfioError, type VfioTransitionError } from '../../errors/index.js'
+
 import type { LoadOptions } from '../load-session.js'
 import type { MigrationCapabilities } from '../migration.js'
 import {

@@ -13,22 +13,16 @@ struct flock wholeFile(short type) {
   return range;
 }
 
-Status set(int fd, short type, const char* operation) {
-  auto range = wholeFile(type);
-  while (::fcntl(fd, F_OFD_SETLK, &range) != 0) {
-    if (errno != EINTR) return Failure::system(errno, "fcntl", operation);
-  }
-  return Status::success();
-}
-
 }  // namespace
 
 Result<LockState> lockFile(int fd) {
-  Status locked = set(fd, F_WRLCK, "F_OFD_SETLK");
-  if (locked) return LockState::kOurs;
-  const int error = locked.failure().error;
-  if (error == EAGAIN || error == EACCES) return LockState::kHeldByAnother;
-  return std::move(locked).failure();
+  auto range = wholeFile(F_WRLCK);
+  while (::fcntl(fd, F_OFD_SETLK, &range) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == EACCES) return LockState::kHeldByAnother;
+    return Failure::system(errno, "fcntl", "F_OFD_SETLK");
+  }
+  return LockState::kOurs;
 }
 
 Result<LockState> probeFileLock(int fd) {
@@ -38,7 +32,5 @@ Result<LockState> probeFileLock(int fd) {
   }
   return range.l_type == F_UNLCK ? LockState::kOurs : LockState::kHeldByAnother;
 }
-
-Status unlockFile(int fd) { return set(fd, F_UNLCK, "F_OFD_SETLK F_UNLCK"); }
 
 }  // namespace vfm

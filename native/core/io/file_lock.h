@@ -17,6 +17,5 @@ enum class LockState {
 Result<LockState> lockFile(int fd);
 // Whether another description has it, without taking it.
 Result<LockState> probeFileLock(int fd);
-Status unlockFile(int fd);
 
 }  // namespace vfm

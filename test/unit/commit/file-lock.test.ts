@@ -4,7 +4,7 @@ import { open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FileLock } from '../../../lib/commit/file-lock.js'
+import { isFileLocked, tryLockFile } from '../../../lib/commit/file-lock.js'
 import { eventually } from '../ownership/places.js'
 
 describe('the lock of a file whose owner lives', () => {
@@ -21,24 +21,21 @@ describe('the lock of a file whose owner lives', () => {
     await rm(path, { force: true })
   })
 
-  it('is one owner’s at a time, and the next one’s when it is released', async () => {
-    expect(await FileLock.isHeld(other.fd)).toBe(false)
-    const lock = await FileLock.tryLock(mine.fd)
-    expect(lock).toBeInstanceOf(FileLock)
-    expect(await FileLock.tryLock(other.fd)).toBeUndefined()
-    expect(await FileLock.isHeld(other.fd)).toBe(true)
-    expect(await FileLock.isHeld(mine.fd)).toBe(false)
-    await lock?.release()
-    await lock?.release()
-    await using taken = await FileLock.tryLock(other.fd)
-    expect(taken).toBeDefined()
-    expect(await FileLock.isHeld(mine.fd)).toBe(true)
+  it('is one open file’s at a time, and the next one’s when that is closed', async () => {
+    expect(await isFileLocked(other.fd)).toBe(false)
+    expect(await tryLockFile(mine.fd)).toBe(true)
+    expect(await tryLockFile(mine.fd)).toBe(true)
+    expect(await tryLockFile(other.fd)).toBe(false)
+    expect(await isFileLocked(other.fd)).toBe(true)
+    expect(await isFileLocked(mine.fd)).toBe(false)
+    await mine.close()
+    expect(await tryLockFile(other.fd)).toBe(true)
   })
 
   it('is refused for what is not open for writing', async () => {
-    await expect(FileLock.tryLock(987)).rejects.toMatchObject({ code: 'EBADF' })
+    await expect(tryLockFile(987)).rejects.toMatchObject({ code: 'EBADF' })
     const reader = await open(path, 'r')
-    await expect(FileLock.tryLock(reader.fd)).rejects.toMatchObject({ code: 'EBADF' })
+    await expect(tryLockFile(reader.fd)).rejects.toMatchObject({ code: 'EBADF' })
     await reader.close()
   })
 
@@ -46,11 +43,10 @@ describe('the lock of a file whose owner lives', () => {
     const module = new URL('../../../dist/commit/file-lock.js', import.meta.url).href
     const program = `
       import { open } from 'node:fs/promises'
-      import { FileLock } from ${JSON.stringify(module)}
+      import { tryLockFile } from ${JSON.stringify(module)}
       const file = await open(${JSON.stringify(path)}, 'r+')
-      const lock = await FileLock.tryLock(file.fd)
-      console.log(lock === undefined ? 'refused' : 'locked')
-      setInterval(() => lock, 1000)`
+      console.log((await tryLockFile(file.fd)) ? 'locked' : 'refused')
+      setInterval(() => file, 1000)`
     const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
@@ -58,10 +54,9 @@ describe('the lock of a file whose owner lives', () => {
       child.stdout.once('data', (data) => resolve([String(data)])),
     )
     expect(line).toBe('locked\n')
-    expect(await FileLock.tryLock(mine.fd)).toBeUndefined()
+    expect(await tryLockFile(mine.fd)).toBe(false)
     child.kill('SIGKILL')
-    await eventually(async () => !(await FileLock.isHeld(mine.fd)))
-    await using lock = await FileLock.tryLock(mine.fd)
-    expect(lock).toBeDefined()
+    await eventually(async () => !(await isFileLocked(mine.fd)))
+    expect(await tryLockFile(mine.fd)).toBe(true)
   })
 })

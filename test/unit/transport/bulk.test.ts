@@ -98,9 +98,12 @@ describe.each(kinds)('bulk data over %s', (kind) => {
     await using ends = await Ends.over(kind)
     const ways = await channels(ends, 'up')
     await using source = await openDevice('sim:v2,state=64MiB')
-    await using saving = await (await source.migration()).save()
+    await using saving = await (await source.migration()).save({ bufferSize: 65_536 })
     const stuck = expect(saving.pipeTo(ways.out.fd)).rejects.toMatchObject(code('EPIPE'))
-    await new Promise((resolve) => setTimeout(resolve, 50)) // nobody reads: the buffers are full
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    // Nobody reads: the buffers are full, and they are no larger than they should be.
+    expect(saving.moved.bytes).toBeGreaterThan(0)
+    expect(saving.moved.bytes).toBeLessThan(24 * MiB)
     ways.out.destroy(new Error('enough'))
     await stuck
     await expect(ways.out.finish()).rejects.toThrow('enough')
