@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Member } from '../coordinator/member.js'
 import type { SaveSet } from '../coordinator/save-set.js'
+import type { RateLimit } from '../device/rate-limit.js'
 import { DirtyRounds } from '../memory/dirty-rounds.js'
 import { checkRanges } from '../memory/memory-layout.js'
 import type { MemoryOwner } from '../memory/memory-owner.js'
@@ -14,6 +15,9 @@ import { spelledOut } from '../migration/switchover-policy.js'
 import type { SetPolicy } from '../policy/index.js'
 import type { ManifestDevice } from '../stream/manifest.js'
 import type { BulkChannel } from '../transport/index.js'
+
+const PRE_COPY_TIMEOUT = 120_000
+const LONGEST_TIMER = 2 ** 31 - 1
 
 /** What became of the memory that was sent along. Plain data; sizes in bytes, times in milliseconds. */
 export interface MemoryReport {
@@ -96,25 +100,38 @@ export class OutgoingMemory {
   /**
    * Saves the devices and sends their memory beside them: round after round while they run, what is left when all of them have stopped. The
    * tracking ends after the last report, before the devices leave stop-copy (pds stops its log there).
-   * @param waits no device is in pre-copy meanwhile: the memory says when the set is to stop
+   * @param options.waits no device is in pre-copy meanwhile: the memory says when the set is to stop
+   * @param options.preCopyTimeout milliseconds from the moment when the memory is settled to that when the devices stop, whatever the policy says
    */
   async send(
     channel: BulkChannel,
     saves: SaveSet,
     write: (save: SaveSession, index: number) => Promise<void>,
-    { waits, signal }: { readonly waits: boolean; readonly signal: AbortSignal },
+    options: {
+      readonly waits: boolean
+      readonly signal: AbortSignal
+      readonly rateLimit?: RateLimit | undefined
+      readonly preCopyTimeout?: number | undefined
+    },
   ): Promise<void> {
+    const { waits, signal, rateLimit, preCopyTimeout = PRE_COPY_TIMEOUT } = options
     const began = performance.now()
     const stopped = new AbortController()
     let rounds: Promise<void> = Promise.resolve()
+    let timer: NodeJS.Timeout | undefined
     await this.#trackers.start()
     try {
-      await this.#owner.begin({ fd: channel.fd, devices: await this.#devices(), signal })
+      await this.#owner.begin({ fd: channel.fd, devices: await this.#devices(), signal, rateLimit })
       const settled = new Promise<void>((resolve) => {
         rounds = this.#repeat(resolve, AbortSignal.any([stopped.signal, signal]))
       })
       // Memory that cannot be sent is no less a failure than a device that cannot be read.
       rounds.catch((error: unknown) => saves.fail(error))
+      if (preCopyTimeout <= LONGEST_TIMER) {
+        void settled.then(() => {
+          timer = setTimeout(() => saves.switchover.switch(), preCopyTimeout)
+        })
+      }
       if (waits) await Promise.race([settled, rounds])
       const saved = saves.save(write)
       const rest = this.#finish(channel, saves, () => {
@@ -125,6 +142,7 @@ export class OutgoingMemory {
       for (const ended of await Promise.allSettled([saved, rest]))
         if (ended.status === 'rejected') throw ended.reason
     } finally {
+      clearTimeout(timer)
       this.#rounds.cut()
       stopped.abort()
       await rounds.catch(() => {})

@@ -60,10 +60,10 @@ export class DmaMemory implements MemoryOwner, MemoryReceiver {
     if (left > 0n) throw new RangeError(`${bytes} bytes at ${hex(iova)} are not all of this memory`)
   }
 
-  async begin({ fd, devices, signal }: MemoryOutput): Promise<void> {
+  async begin(output: MemoryOutput): Promise<void> {
     this.#checkFree()
-    this.#writing = new MemoryWriting(fd, this.#parts, signal)
-    await this.#writing.begin(devices, this.ranges)
+    this.#writing = new MemoryWriting(output, this.#parts)
+    await this.#writing.begin(this.ranges)
   }
 
   async send(round: DirtyRound): Promise<MemorySent> {
@@ -78,8 +78,8 @@ export class DmaMemory implements MemoryOwner, MemoryReceiver {
     return writing.flush()
   }
 
-  finish(): Promise<void> {
-    return this.#open().finish()
+  async finish(): Promise<void> {
+    await this.#open().finish()
   }
 
   async close(): Promise<void> {

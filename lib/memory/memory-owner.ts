@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { DirtyRun } from '../device/dirty-bitmap.js'
+import type { RateLimit } from '../device/rate-limit.js'
 import type { ManifestDevice } from '../stream/manifest.js'
 
 /** What devices have written into a memory since the round before. */
@@ -36,6 +37,8 @@ export interface MemoryOutput {
   readonly fd: number
   /** The devices that write the memory, for the manifest of a stream. */
   readonly devices: readonly ManifestDevice[]
+  /** What the devices' data is held to as well, where somebody set a limit: the memory has a share in it. */
+  readonly rateLimit?: RateLimit | undefined
   /** Fires when nothing of it is wanted any more: what waits for `fd` must end then. */
   readonly signal: AbortSignal
 }

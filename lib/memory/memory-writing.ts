@@ -2,11 +2,10 @@
 import type { DirtyRun } from '../device/dirty-bitmap.js'
 import { packageVersion } from '../package-version.js'
 import { FrameWriter } from '../stream/frame-writer.js'
-import type { ManifestDevice } from '../stream/manifest.js'
 import { memorySection } from '../stream/section.js'
 import type { PlacedPart } from './dma-memory.js'
 import { partsWithin } from './memory-layout.js'
-import type { MemorySent } from './memory-owner.js'
+import type { MemoryOutput, MemorySent } from './memory-owner.js'
 import { RecordFrame } from './memory-records.js'
 
 const SECTION = 1
@@ -16,6 +15,7 @@ const SECTION = 1
  * same, and devices go on writing into the memory itself.
  */
 export class MemoryWriting {
+  readonly #output: MemoryOutput
   readonly #writer: FrameWriter
   readonly #parts: readonly PlacedPart[]
   #filling = new RecordFrame()
@@ -25,14 +25,15 @@ export class MemoryWriting {
   #bytes = 0
   #before = 0
 
-  constructor(fd: number, parts: readonly PlacedPart[], signal: AbortSignal) {
-    this.#writer = FrameWriter.open(fd, { signal })
+  constructor(output: MemoryOutput, parts: readonly PlacedPart[]) {
+    this.#output = output
+    this.#writer = FrameWriter.open(output.fd, { signal: output.signal })
     this.#parts = parts
   }
 
-  async begin(devices: readonly ManifestDevice[], ranges: readonly DirtyRun[]): Promise<void> {
+  async begin(ranges: readonly DirtyRun[]): Promise<void> {
     await this.#writer.writeManifest({
-      devices: [...devices],
+      devices: [...this.#output.devices],
       producer: `vfio-migration ${packageVersion()}`,
     })
     await this.#writer.beginSection(SECTION, memorySection(ranges))
@@ -79,7 +80,7 @@ export class MemoryWriting {
     this.#filling = this.#sending
     this.#filling.clear()
     this.#sending = frame
-    this.#sent = this.#writer.writeData(SECTION, payload)
+    this.#sent = this.#writer.writeData(SECTION, payload, this.#output.rateLimit)
     // Whoever comes next waits for it.
     this.#sent.catch(() => {})
   }

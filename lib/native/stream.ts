@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Framed streams.
-import type { NativePumped } from './data.js'
+import type { NativePumped, NativeRateLimit } from './data.js'
 import type { Outcome } from './failure.js'
 
 export interface NativeFrameWriterOptions {
@@ -18,8 +18,8 @@ export interface NativeFrameTotals {
 
 export interface NativeFrameWriter {
   writeControl(type: number, section: number, payload: Uint8Array): Promise<Outcome<null>>
-  /** One data frame. */
-  writeData(section: number, data: Uint8Array): Promise<Outcome<null>>
+  /** One data frame, when the limit lets it through. */
+  writeData(section: number, data: Uint8Array, limit: NativeRateLimit | null): Promise<Outcome<null>>
   /** The end record. */
   finish(): Promise<Outcome<null>>
   totals(): NativeFrameTotals

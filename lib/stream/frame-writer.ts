@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { binding } from '../binding.js'
+import type { RateLimit } from '../device/rate-limit.js'
 import { throwIfAborted, unwrap, VfioAbortError, VfioError } from '../errors/index.js'
 import type { NativeFrameWriter, Outcome } from '../native-binding.js'
 import { frameTypes } from './frame-type.js'
@@ -87,9 +88,9 @@ export class FrameWriter implements AsyncDisposable {
     await this.#call((native) => native.writeControl(frameTypes.sectionBegin, section, payload))
   }
 
-  /** One data frame, whose borders the reader gets back. `data` must not change before the promise settles. */
-  async writeData(section: number, data: Uint8Array): Promise<void> {
-    await this.#call((native) => native.writeData(section, data))
+  /** One data frame, whose borders the reader gets back, as soon as the limit lets it through. `data` must not change before the promise settles. */
+  async writeData(section: number, data: Uint8Array, limit?: RateLimit): Promise<void> {
+    await this.#call((native) => native.writeData(section, data, limit?.native ?? null))
   }
 
   async endSection(section: number): Promise<void> {

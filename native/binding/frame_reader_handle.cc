@@ -44,8 +44,8 @@ struct ReadData {
   size_t length = 0;
 };
 
-// The next frame's payload, if it is data of the section; the frame stays the next one if it is not. The reader
-// has compared its length with what it accepts.
+// The next frame's payload, if it is data of the section; the frame stays the next one if it is not. The
+// reader has compared its length with what it accepts.
 Result<std::optional<ReadData>> readData(OpenFrameReader& open, uint32_t section) {
   if (open.reader.finished()) return std::optional<ReadData>();
   auto header = open.frames.peek();

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include "binding/arguments.h"
+#include "binding/rate_limit_handle.h"
 #include "binding/stream_options.h"
 
 namespace vfm::binding {
@@ -105,8 +106,12 @@ Napi::Value FrameWriterHandle::writeData(const Napi::CallbackInfo& info) {
   const uint64_t pin = pinned.id;
   return write(
       info.Env(),
-      [section, pinned = std::move(pinned)](FrameWriter& writer) mutable {
-        Status written = writer.writeData(section, pinned.bytes);
+      [section, pinned = std::move(pinned), limit = RateLimitHandle::of(info[2]),
+       cancellation = cancellation_](FrameWriter& writer) mutable {
+        static const std::atomic<bool> never{false};
+        Status written = limit ? limit->admit(*cancellation, never) : Status::success();
+        if (written) written = writer.writeData(section, pinned.bytes);
+        if (written && limit) limit->pay(pinned.bytes.size);
         pinned.done();
         return written;
       },

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Simulated devices with memory that they write by DMA, on both sides of a migration.
-import { DmaBuffer, dmaMemory, type MigratableDevice, openDevice } from '../../../lib/index.js'
+import {
+  DmaBuffer,
+  type DmaMemory,
+  dmaMemory,
+  type MigratableDevice,
+  type OpenOptions,
+  openDevice,
+} from '../../../lib/index.js'
 import { expectedMemory } from '../../support/generator.js'
 import { TestDevice } from '../../support/test-device.js'
 
@@ -27,8 +34,12 @@ export class DmaBench implements AsyncDisposable {
   }
 
   /** @param sizes of the buffers, or buffers that others made */
-  static async of(spec: string, sizes: readonly (number | DmaBuffer)[]): Promise<DmaBench> {
-    const device = await openDevice(spec)
+  static async of(
+    spec: string,
+    sizes: readonly (number | DmaBuffer)[],
+    options: OpenOptions = {},
+  ): Promise<DmaBench> {
+    const device = await openDevice(spec, options)
     const test = await TestDevice.of(device)
     await test.setBusMaster(true)
     const buffers = await Promise.all(
@@ -36,11 +47,12 @@ export class DmaBench implements AsyncDisposable {
     )
     const bench = new DmaBench(device, test, buffers)
     const space = await device.addressSpace()
-    for (const { iova, buffer } of bench.parts) await space.map(buffer, { iova })
+    if (space.mappings.length === 0)
+      for (const { iova, buffer } of bench.parts) await space.map(buffer, { iova })
     return bench
   }
 
-  get memory(): ReturnType<typeof dmaMemory> {
+  get memory(): DmaMemory {
     return dmaMemory(this.parts)
   }
 
