@@ -16,6 +16,9 @@ import type { SetPolicy } from '../policy/index.js'
 import type { ManifestDevice } from '../stream/manifest.js'
 import type { BulkChannel } from '../transport/index.js'
 
+const PRE_COPY_TIMEOUT = 120_000
+const LONGEST_TIMER = 2 ** 31 - 1
+
 /** What became of the memory that was sent along. Plain data; sizes in bytes, times in milliseconds. */
 export interface MemoryReport {
   /** Who tracked what each device wrote. */
@@ -98,6 +101,7 @@ export class OutgoingMemory {
    * Saves the devices and sends their memory beside them: round after round while they run, what is left when all of them have stopped. The
    * tracking ends after the last report, before the devices leave stop-copy (pds stops its log there).
    * @param options.waits no device is in pre-copy meanwhile: the memory says when the set is to stop
+   * @param options.preCopyTimeout milliseconds from the moment when the memory is settled to that when the devices stop, whatever the policy says
    */
   async send(
     channel: BulkChannel,
@@ -107,12 +111,14 @@ export class OutgoingMemory {
       readonly waits: boolean
       readonly signal: AbortSignal
       readonly rateLimit?: RateLimit | undefined
+      readonly preCopyTimeout?: number | undefined
     },
   ): Promise<void> {
-    const { waits, signal, rateLimit } = options
+    const { waits, signal, rateLimit, preCopyTimeout = PRE_COPY_TIMEOUT } = options
     const began = performance.now()
     const stopped = new AbortController()
     let rounds: Promise<void> = Promise.resolve()
+    let timer: NodeJS.Timeout | undefined
     await this.#trackers.start()
     try {
       await this.#owner.begin({ fd: channel.fd, devices: await this.#devices(), signal, rateLimit })
@@ -121,6 +127,11 @@ export class OutgoingMemory {
       })
       // Memory that cannot be sent is no less a failure than a device that cannot be read.
       rounds.catch((error: unknown) => saves.fail(error))
+      if (preCopyTimeout <= LONGEST_TIMER) {
+        void settled.then(() => {
+          timer = setTimeout(() => saves.switchover.switch(), preCopyTimeout)
+        })
+      }
       if (waits) await Promise.race([settled, rounds])
       const saved = saves.save(write)
       const rest = this.#finish(channel, saves, () => {
@@ -131,6 +142,7 @@ export class OutgoingMemory {
       for (const ended of await Promise.allSettled([saved, rest]))
         if (ended.status === 'rejected') throw ended.reason
     } finally {
+      clearTimeout(timer)
       this.#rounds.cut()
       stopped.abort()
       await rounds.catch(() => {})

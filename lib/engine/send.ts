@@ -203,8 +203,8 @@ class Sending {
     }
     const { signal, patience, holdOn = false } = this.#options
     const state = await engine.outcome(signal, { patience, holdOn }).catch(() => engine.state)
-    if (state === 'aborted') this.#failedIn ??= this.#clock.phase
-    if (state === 'done' || state === 'aborted') this.#clock.enter('finish')
+    if (state === 'aborted' || state === 'stranded') this.#failedIn ??= this.#clock.phase
+    if (state === 'done' || state === 'aborted' || state === 'stranded') this.#clock.enter('finish')
     await engine.farewell()
     await this.#closeChannels()
     if (state === 'done') return this.#report(engine)
@@ -346,7 +346,11 @@ class Sending {
     const saves = new SaveSet(this.#members, {
       preCopy,
       policy: this.#memory?.policy(policy) ?? policy,
-      ...defined({ recovery, bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval }),
+      ...defined({ recovery, bufferSize, dataPath, maxChunk, switchoverInterval }),
+      // It runs from when the memory is settled: the first round alone may take longer.
+      ...(this.#memory === undefined
+        ? defined({ preCopyTimeout })
+        : { preCopyTimeout: Number.POSITIVE_INFINITY }),
       onFail: () => this.#pumps.abort(),
       onSnapshot: (index, snapshot) => this.#tellInitial(engine, index, snapshot),
     })
@@ -365,7 +369,7 @@ class Sending {
       if (memory === undefined || memoryChannel === undefined) await saves.save(write)
       else {
         const waits = !preCopy || this.#members.every(({ migration }) => !migration.capabilities.preCopy)
-        await memory.send(memoryChannel, saves, write, { waits, signal })
+        await memory.send(memoryChannel, saves, write, { waits, signal, preCopyTimeout })
       }
     } finally {
       if (signal.aborted || saves.failed)

@@ -8,7 +8,7 @@ export interface MemoryLimits {
   readonly downtime?: number
   /** Rounds before the final one, at most. Default 30. */
   readonly rounds?: number
-  /** Milliseconds of them, at most. Default 120 000. */
+  /** Milliseconds of rounds, at most, behind the first one, which takes what it takes. Default 120 000. */
   readonly time?: number
   /** Rounds in a row with no less to send than ever before, after which more of them are of no use. Default 3. */
   readonly stalledRounds?: number
@@ -85,7 +85,7 @@ export class MemoryPace {
   /** @param left what the round has not named yet, in bytes */
   begin(round: DirtyRound, left: () => number): void {
     const now = this.#now()
-    this.#began ??= now
+    if (round.round > 1) this.#began ??= now
     // The first one names what nobody has written.
     if (round.round > 1 && now > this.#roundAt && round.complete)
       this.#dirtyRate = (round.dirtyBytes / (now - this.#roundAt)) * 1000

@@ -47,7 +47,7 @@ describe('the rounds of a memory', () => {
 
   it.each([
     ['by their number', { rounds: 4, stalledRounds: 100 }, 5, '4 rounds'],
-    ['by the time', { time: 25_000, stalledRounds: 100 }, 4, 'of rounds are over'],
+    ['by the time', { time: 15_000, stalledRounds: 100 }, 4, 'of rounds are over'],
     ['when they get nowhere', { stalledRounds: 3 }, 5, 'no less'],
   ])('end %s', async (_, limits, round, why) => {
     const sizes = [1000, 900, 900, 900, 900, 900, 900]

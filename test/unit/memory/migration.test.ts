@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { AddressSpace, type MemoryOwner, type SendOptions } from '../../../lib/index.js'
 import { expectedMemory } from '../../support/generator.js'
+import { following, lastMoment } from '../../support/memory-owners.js'
 import { type Bed, type Both, bed, transfer } from '../engine/two-engines.js'
-import { DmaBench, firstDifference, following, IOVA, lastMoment, PAGE } from './bench.js'
+import { DmaBench, firstDifference, IOVA, PAGE } from './bench.js'
 
 const SIZES = [4 * 2 ** 20, 2 ** 20]
 
@@ -226,5 +227,28 @@ describe('a migration that ends early', () => {
     expect(reason).toMatchObject({ peer: { code: 'ERR_VFIO_INCOMPATIBLE' } })
     expect(Buffer.compare(smaller.bytes(0), expectedMemory(3, SIZES[0] as number))).toBe(0)
     await destination[Symbol.asyncDispose]()
+  })
+})
+
+describe('a device that is never drained', () => {
+  it('is stopped some time after its memory was settled, and not before', async () => {
+    await using two = await bed()
+    const [source, destination] = await fresh()
+    await using _ = source
+    await using __ = destination
+    let rounds = 0
+    const { sent } = await move(two, source, destination, {
+      policy: () => 'continue',
+      preCopyTimeout: 50,
+      memoryLimits: { downtime: 1e9, pause: 100 },
+      memory: following(source.memory, async (round) => {
+        rounds = round
+        if (round === 1) await new Promise((resolve) => setTimeout(resolve, 300))
+      }),
+    })
+    if (sent.status === 'rejected') throw sent.reason
+    expect(rounds).toBeGreaterThanOrEqual(2)
+    expect(sent.value.memory?.settled).toBeDefined()
+    expect(firstDifference(source, destination)).toBeUndefined()
   })
 })
