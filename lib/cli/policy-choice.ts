@@ -37,11 +37,13 @@ export function setPolicyOf(flags: PolicyFlags): SetPolicy | undefined {
 /** The same for the save of one device. */
 export function switchoverOf(
   flags: PolicyFlags,
-): Pick<SaveOptions, 'switchover' | 'switchoverInterval' | 'preCopyTimeout'> {
+): Pick<SaveOptions, 'switchover' | 'switchoverInterval' | 'preCopyTimeout' | 'bandwidthLimit'> {
+  const limit = flags.bandwidthLimit === undefined ? {} : { bandwidthLimit: flags.bandwidthLimit }
   const policy = setPolicyOf(flags)
-  if (policy === undefined) return {}
+  if (policy === undefined) return limit
   // The policy keeps the time itself, and says so when it is over.
   return {
+    ...limit,
     switchover: forOneDevice(policy),
     switchoverInterval: INTERVAL,
     preCopyTimeout: Number.POSITIVE_INFINITY,

@@ -36,6 +36,12 @@ export function policyOptions(command: Command): Command {
       ).argParser(duration),
     )
     .addOption(
+      new Option(
+        '--bandwidth-limit <rate>',
+        'bytes per second in pre-copy (100MiB); what is left at the end goes as fast as it can',
+      ).argParser(parseRate),
+    )
+    .addOption(
       new Option('--total-timeout <duration>', 'pre-copy takes no longer than this (2m)').argParser(duration),
     )
     .addOption(

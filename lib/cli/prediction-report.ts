@@ -29,12 +29,17 @@ export function predictionReport(prediction: Prediction): CommandReport {
       ['switches', switchoverText(prediction)],
       ['moves', bytes(prediction.bytes)],
       ['takes', formatMs(prediction.totalMs)],
-      ['downtime', formatMs(downtime.ms)],
+      ['downtime', `${downtime.atLeast ? 'more than ' : ''}${formatMs(downtime.ms)}`],
     ]),
     '',
     columns(
       ['INPUT', 'VALUE', 'BASIS', 'HOW'],
-      rows.map(([name, { value, basis, how }, format]) => [name, format(value), basis, how]),
+      rows.map(([name, { value, basis, how }, format]) => [
+        name,
+        basis === 'unknown' ? '?' : format(value),
+        basis,
+        how,
+      ]),
     ),
   ].join('\n')
   return { json: { ok: true, prediction }, text }

@@ -8,10 +8,9 @@ export interface PartyActions<Event> {
   send(message: CommitMessage): void
   /**
    * Leads the devices to running.
-   * @returns what the reducer is to be told of it; `'failed'` at a source whose devices did not go: what would follow is left undone, as
-   *   after a crash
+   * @returns what the reducer is to be told of it; what was to be done next is then left to its answer
    */
-  run(): Promise<Event | 'done' | 'failed'>
+  run(): Promise<Event | 'done'>
   /** Throws the destination's copy away. Reports for itself what could not be reset. */
   reset(): Promise<void>
   /** Lets go of the source's devices. Reports for itself what failed. */
@@ -98,7 +97,6 @@ export class CommitParty<State, Event> {
   }
 
   async #doAll(effects: readonly CommitEffect[]): Promise<Event | undefined> {
-    let answer: Event | undefined
     for (const effect of effects) {
       switch (effect.kind) {
         case 'write':
@@ -115,11 +113,10 @@ export class CommitParty<State, Event> {
           break
         case 'run': {
           const ran = await this.#actions.run()
-          if (ran === 'failed') return answer
-          if (ran !== 'done') answer = ran
+          if (ran !== 'done') return ran
         }
       }
     }
-    return answer
+    return undefined
   }
 }

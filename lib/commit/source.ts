@@ -13,6 +13,7 @@ import { release, run, send, stay, write } from './step.js'
  * - `lost`: nobody held its devices while it was away; what they held is at the destination or gone.
  * - `lost-committed`: the same, after the commit: the destination still needs to hear it.
  * - `resumed`: it runs again on an operator's word.
+ * - `stranded`: it was to run again, and its devices did not go. It says nothing: what the destination has may be the last copy.
  */
 export type SourceState =
   | 'copying'
@@ -23,6 +24,7 @@ export type SourceState =
   | 'lost'
   | 'lost-committed'
   | 'resumed'
+  | 'stranded'
 
 export type SourceEvent =
   /** The devices are stopped, and all their data is sent. */
@@ -32,6 +34,8 @@ export type SourceEvent =
   | { readonly kind: 'give-up' }
   /** Nothing was heard for as long as the engine waits. */
   | { readonly kind: 'silence' }
+  /** The devices were to run again, and do not. What was to be done after that is not. */
+  | { readonly kind: 'run-failed' }
   /** An operator knows that the destination's copy is gone. */
   | { readonly kind: 'operator-resume' }
 
@@ -50,6 +54,8 @@ export function sourceStep(state: SourceState, event: SourceEvent): Step<SourceS
       return mayGiveUp(state) ? abort() : stay(state)
     case 'silence':
       return onSilence(state)
+    case 'run-failed':
+      return stay(state === 'aborted' || state === 'resumed' ? 'stranded' : state)
     case 'operator-resume':
       return state === 'committed'
         ? stay<SourceState>('resumed', write('resumed-by-operator'), run)

@@ -119,7 +119,7 @@ export async function recoverSource(
       throw new VfioEngineError({
         id,
         side: 'source',
-        outcome: state === 'lost' ? 'lost' : 'unknown',
+        outcome: state === 'lost' ? 'lost' : state === 'stranded' ? 'aborted' : 'unknown',
         phase: 'commit',
         devices: ends,
         peer: engine.peerTrouble,
@@ -137,6 +137,8 @@ export async function recoverSource(
 }
 
 function unknownText(state: SourceState): string {
+  if (state === 'stranded')
+    return 'the devices of this side did not run again; a complete copy at the destination may be the last one'
   return state === 'lost'
     ? 'the devices of this side are gone; a complete copy at the destination may be the last one'
     : 'the destination was told to run and has not been heard of since'

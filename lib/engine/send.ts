@@ -203,8 +203,8 @@ class Sending {
     }
     const { signal, patience, holdOn = false } = this.#options
     const state = await engine.outcome(signal, { patience, holdOn }).catch(() => engine.state)
-    if (state === 'aborted') this.#failedIn ??= this.#clock.phase
-    if (state === 'done' || state === 'aborted') this.#clock.enter('finish')
+    if (state === 'aborted' || state === 'stranded') this.#failedIn ??= this.#clock.phase
+    if (state === 'done' || state === 'aborted' || state === 'stranded') this.#clock.enter('finish')
     await engine.farewell()
     await this.#closeChannels()
     if (state === 'done') return this.#report(engine)

@@ -81,7 +81,7 @@ export class SourceEngine {
             ({ state, recovery, error }) =>
               state === 'running' || (recovery?.ok !== false && error === undefined),
           )
-          return back ? 'done' : 'failed'
+          return back ? 'done' : { kind: 'run-failed' }
         },
         reset: async () => {},
         release: async () => {

@@ -18,7 +18,8 @@ export type EnginePhase =
  * How a migration that failed ended on this side.
  *
  * - `refused`: nothing was begun.
- * - `aborted`: it was given up, durably: it never runs on the other side (told by the source), or never ran on this one (by the destination).
+ * - `aborted`: it was given up, durably: this migration never commits (told by the source), or never ran here (by the destination). A source
+ *   whose `devices` did not run again has not told the destination, whose copy may be the last one.
  * - `unknown`: committed, and the destination has not been heard of since. The devices stay stopped; `vfio-migrate recover`.
  * - `uncertain`: the destination was to run its devices and failed half-way: they may have run. Only an operator can tell.
  * - `waiting`: the destination holds a complete copy, stopped, and was not told what to do with it.

@@ -190,6 +190,12 @@ function checkNumbers(options: SaveOptions & LoadOptions): void {
   if (preCopyTimeout !== undefined && !(preCopyTimeout >= 0)) {
     throw new RangeError(`preCopyTimeout must be a number of milliseconds, not ${preCopyTimeout}`)
   }
+  if (options.bandwidthLimit !== undefined && options.rateLimit !== undefined) {
+    throw new RangeError('bandwidthLimit and rateLimit are two ways to say one thing')
+  }
+  if (options.bandwidthLimit !== undefined && !(options.bandwidthLimit >= 1)) {
+    throw new RangeError(`bandwidthLimit must be 1 byte per second or more, not ${options.bandwidthLimit}`)
+  }
   if (switchoverInterval !== undefined && !(switchoverInterval >= 10)) {
     throw new RangeError(`switchoverInterval must be 10 milliseconds or more, not ${switchoverInterval}`)
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Readable } from 'node:stream'
+import type { RateLimit } from '../device/rate-limit.js'
 import type { Recovery, RecoveryPolicy } from '../errors/index.js'
 import type { FrameWriter } from '../stream/frame-writer.js'
 import type { Chunk, Moved } from './chunk.js'
@@ -26,6 +27,13 @@ export interface SaveOptions {
    * drained. Default 120 000; `Infinity` for no limit.
    */
   readonly preCopyTimeout?: number
+  /**
+   * Bytes per second that {@link SaveSession.pipeTo}, `pipeToFrames` and `pipeInto` move in pre-copy, 1 and up. Once the device is to stop they
+   * are not held back any more: that would be downtime. Default: no limit.
+   */
+  readonly bandwidthLimit?: number
+  /** A limit that several saves may share, for all of their data. Instead of {@link bandwidthLimit}. */
+  readonly rateLimit?: RateLimit
   /** v1: save a device in `stop` by the arc 000 -> 010, which not every driver takes. Without it such a save has no route. */
   readonly direct?: boolean
   /** v2: bytes of each read buffer, 64 KiB to 8 MiB. Default 1 MiB. */

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DataSource, Pumped, Turn } from '../device/data-source.js'
+import { RateLimit } from '../device/rate-limit.js'
 import { type Recovery, VfioError } from '../errors/index.js'
 import type { FrameWriter } from '../stream/frame-writer.js'
 import type { Chunk, Moved } from './chunk.js'
@@ -45,6 +46,8 @@ export class Save implements SaveSession {
   readonly #rounds: PreCopyRounds
   readonly #ending: SaveEnding
   readonly #switchover: Switchover
+  readonly #preCopyLimit: RateLimit | undefined
+  readonly #limit: RateLimit | undefined
   #phase: 'pre-copy' | 'stop-copy' | 'ended'
   #preCopied: Moved | undefined
   #last: Moved | undefined
@@ -88,6 +91,10 @@ export class Save implements SaveSession {
       lent: () => this.#lent,
       rolledBack: (reason) => this.#stream?.destroy(reason instanceof Error ? reason : undefined),
     })
+    if (options.bandwidthLimit !== undefined && phase === 'pre-copy') {
+      this.#preCopyLimit = new RateLimit(options.bandwidthLimit)
+    }
+    this.#limit = options.rateLimit ?? this.#preCopyLimit
     if (phase === 'stop-copy') this.#preCopied = { bytes: 0, chunks: 0 }
     else {
       this.#limitPreCopy(options.preCopyTimeout ?? PRE_COPY_TIMEOUT)
@@ -174,11 +181,11 @@ export class Save implements SaveSession {
   }
 
   pipeTo(fd: number): Promise<Moved> {
-    return this.#pump(() => this.#lane.source.pumpToFd(fd))
+    return this.#pump(() => this.#lane.source.pumpToFd(fd, this.#limit))
   }
 
   pipeToFrames(writer: FrameWriter, section: number): Promise<Moved> {
-    return this.#pump(() => this.#lane.source.pumpToFrames(writer.native, section))
+    return this.#pump(() => this.#lane.source.pumpToFrames(writer.native, section, this.#limit))
   }
 
   async pipeInto(load: LoadSession): Promise<Moved> {
@@ -192,7 +199,8 @@ export class Save implements SaveSession {
       )
     }
     const { source } = this.#lane
-    if (load instanceof Load) return this.#pump(() => load.receive((sink) => source.pumpToSink(sink)))
+    if (load instanceof Load)
+      return this.#pump(() => load.receive((sink) => source.pumpToSink(sink, this.#limit)))
     for await (const { data } of this) await load.write(data)
     return this.moved
   }
@@ -336,6 +344,7 @@ export class Save implements SaveSession {
   #toStopCopy(): Promise<void> {
     this.#switching ??= (async () => {
       this.#stopTimers()
+      if (this.#preCopyLimit) this.#preCopyLimit.bytesPerSecond = Number.POSITIVE_INFINITY
       await this.#protocol.acknowledge()
       await this.#switchover.run({ from: 'pre-copy', signal: this.#ending.signal })
       this.#preCopied = this.moved

@@ -8,6 +8,7 @@ export interface RehearsalOptions
       | 'switchover'
       | 'switchoverInterval'
       | 'preCopyTimeout'
+      | 'bandwidthLimit'
       | 'bufferSize'
       | 'dataPath'
       | 'maxChunk'
@@ -52,6 +53,8 @@ export interface Observed {
         readonly enterMs: number
         /** What was left at the decision. */
         readonly left: number | undefined
+        /** Read before it, and taken by the destination after it. */
+        readonly onItsWay: number
         readonly leaveMs: number | undefined
       }
     | undefined

@@ -2,6 +2,7 @@
 import { formatBytes } from '../quantity.js'
 import type { Observed, RehearsalOptions } from './options.js'
 import type { DowntimePartFigure, Figure, Prediction } from './prediction.js'
+import { effectiveRate } from './void-pump.js'
 
 /** Where nobody measured and nobody said: bytes per second. */
 const ASSUMED_RATE = 2 ** 30
@@ -10,6 +11,7 @@ type Given = Pick<RehearsalOptions, 'bandwidth' | 'loadRate'>
 
 const measured = (value: number, how: string): Figure => ({ value, basis: 'measured', how })
 const given = (value: number, how: string): Figure => ({ value, basis: 'given', how })
+const unknown = (how: string): Figure => ({ value: 0, basis: 'unknown', how })
 const assumed = (value: number, how: string): Figure => ({ value, basis: 'assumed', how })
 
 /** What a migration takes, by what a rehearsal saw. */
@@ -24,7 +26,10 @@ export function predict(seen: Observed, options: Given, at: Date = new Date()): 
       : given(options.loadRate, 'as given')
   const bandwidth =
     options.bandwidth === undefined
-      ? effectiveHere(readRate, loadRate)
+      ? assumed(
+          effectiveRate(readRate.value, options),
+          'a destination on this host: each chunk is read, then loaded',
+        )
       : given(options.bandwidth, 'as given: a destination on another host')
   const quiesce = quiescePart(seen)
   const stopCopyBytes = stopCopyBytesOf(seen, quiesce.value)
@@ -70,16 +75,10 @@ export function predict(seen: Observed, options: Given, at: Date = new Date()): 
     stopCopyBytes,
     bytes: Math.round(preCopyBytes.value + stopCopyBytes.value),
     preCopyMs,
-    downtime: { ms: downtimeMs, parts },
+    downtime: { ms: downtimeMs, atLeast: parts.some(({ basis }) => basis === 'unknown'), parts },
     totalMs: preCopyMs.value + downtimeMs,
     warnings: [...seen.warnings],
   }
-}
-
-// Each chunk is read, then loaded, then the next is read.
-function effectiveHere(readRate: Figure, loadRate: Figure): Figure {
-  const value = 1 / (1 / readRate.value + 1 / loadRate.value)
-  return assumed(value, 'a destination on this host: each chunk is read, then loaded')
 }
 
 function quiescePart(seen: Observed): DowntimePartFigure {
@@ -88,7 +87,7 @@ function quiescePart(seen: Observed): DowntimePartFigure {
   if (seen.quiesceMs !== undefined) return { name, ...measured(seen.quiesceMs, 'to the P2P state') }
   return {
     name,
-    ...assumed(0, seen.stopped ? 'part of the stop' : 'unknown without --quiesce, and part of the stop'),
+    ...assumed(0, seen.stopped ? 'part of the stop' : 'part of the stop; measured only with --quiesce'),
   }
 }
 
@@ -98,10 +97,10 @@ function stopPart({ stopped, preCopy }: Observed): DowntimePartFigure {
   if (preCopy !== undefined) {
     return {
       name,
-      ...assumed(preCopy.enterMs, 'as long as it took to enter pre-copy; unknown without --stop'),
+      ...assumed(preCopy.enterMs, 'as long as it took to enter pre-copy; measured only with --stop'),
     }
   }
-  return { name, ...assumed(0, 'unknown without --stop') }
+  return { name, ...unknown('measured only with --stop') }
 }
 
 function resumePart({ stopped, preCopy }: Observed): DowntimePartFigure {
@@ -112,24 +111,23 @@ function resumePart({ stopped, preCopy }: Observed): DowntimePartFigure {
   if (preCopy?.leaveMs !== undefined) {
     return { name, ...assumed(preCopy.leaveMs, 'as long as this device took from pre-copy to running') }
   }
-  return { name, ...assumed(0, 'unknown: nothing was rehearsed that is like it') }
+  return { name, ...unknown('nothing was rehearsed that is like it') }
 }
 
 function stopCopyBytesOf(seen: Observed, quiesceMs: number): Figure {
   if (seen.stopped !== undefined) return measured(seen.stopped.bytes, 'read in stop-copy')
-  const rate = seen.dirtyRate ?? 0
-  const left = seen.preCopy?.left
+  const { left, onItsWay = 0 } = seen.preCopy ?? {}
   if (left !== undefined) {
-    const more = (rate * quiesceMs) / 1000
-    const how =
-      more < 1
-        ? 'what the device said was left'
-        : `what the device said was left, and ${formatBytes(more)} dirtied until it is quiet`
-    return assumed(left + more, how)
+    const dirtied = ((seen.dirtyRate ?? 0) * quiesceMs) / 1000
+    const also = [
+      ...(onItsWay < 1 ? [] : ['a chunk on its way']),
+      ...(dirtied < 1 ? [] : [`${formatBytes(dirtied)} dirtied until it is quiet`]),
+    ]
+    return assumed(left + onItsWay + dirtied, ['what the device said was left', ...also].join(', '))
   }
   if (seen.estimate !== undefined)
     return assumed(seen.estimate, 'what the running device said stop-copy yields')
-  return assumed(0, 'the device does not say it; known only with --stop')
+  return unknown('the device does not say it; measured only with --stop')
 }
 
 /** From the first byte to the last one loaded. What overlaps is counted once: a part is what it adds to the ones before it. */
@@ -141,6 +139,13 @@ function movingParts(
   loadRate: Figure,
 ): DowntimePartFigure[] {
   const ms = (rate: number): number => (bytes.value / rate) * 1000
+  if (bytes.basis === 'unknown') {
+    return [
+      { name: 'drain', ...unknown('it is unknown what stop-copy yields') },
+      { name: 'transfer', ...unknown('it is unknown what stop-copy yields') },
+      { name: 'load', ...unknown('it is unknown what stop-copy yields') },
+    ]
+  }
   const drain =
     stopped === undefined
       ? assumed(ms(readRate.value), 'what stop-copy yields, as fast as the device was read')

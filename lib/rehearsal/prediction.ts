@@ -10,8 +10,8 @@ const text = v.pipe(v.string(), v.maxLength(4096))
 const amount = v.pipe(v.number(), v.finite(), v.minValue(0))
 const figure = v.object({
   value: amount,
-  /** `measured` in the rehearsal, `given` by whoever asked or known beforehand, or `assumed`. */
-  basis: v.picklist(['measured', 'given', 'assumed']),
+  /** `measured` in the rehearsal, `given` by whoever asked or known beforehand, `assumed`, or `unknown` (then the value is 0). */
+  basis: v.picklist(['measured', 'given', 'assumed', 'unknown']),
   /** How it came about, for people. */
   how: text,
 })
@@ -46,7 +46,8 @@ const schema = v.object({
   bytes: amount,
   /** Milliseconds. */
   preCopyMs: figure,
-  downtime: v.object({ ms: amount, parts: v.array(part) }),
+  /** `atLeast`: a part is unknown, so that it will be more. */
+  downtime: v.object({ ms: amount, atLeast: v.boolean(), parts: v.array(part) }),
   totalMs: amount,
   warnings: v.array(text),
 })

@@ -9,10 +9,9 @@ import type { SaveSession } from '../migration/save-session.js'
 import { type PreCopySnapshot, type SwitchoverDecision, spelledOut } from '../migration/switchover-policy.js'
 import { DirtyRate } from './dirty-rate.js'
 import type { Observed, RehearsalOptions } from './options.js'
-import { Pace, type Way } from './pace.js'
 import { predict } from './predict.js'
 import type { Prediction } from './prediction.js'
-import { VoidReader } from './void-reader.js'
+import { VoidPump } from './void-pump.js'
 import { preCopiesByDefault, rehearsalWarnings } from './warnings.js'
 
 const PRE_COPY_TIMEOUT = 120_000
@@ -52,7 +51,8 @@ export async function rehearse(
       },
     )
   }
-  return predict(await new Rehearsal(device, migration, options).run(), options)
+  await using pump = await VoidPump.open(device, options)
+  return predict(await new Rehearsal(device, migration, options, pump).run(), options)
 }
 
 class Rehearsal {
@@ -61,7 +61,7 @@ class Rehearsal {
   readonly #options: RehearsalOptions
   readonly #steps: { readonly preCopy: boolean; readonly quiesce: boolean; readonly stop: boolean }
   readonly #dirty = new DirtyRate()
-  readonly #reader: VoidReader
+  readonly #pump: VoidPump
   #saving: SaveSession | undefined
   #closing: Promise<void> | undefined
   #startedAt = 0
@@ -72,6 +72,7 @@ class Rehearsal {
         readonly reason: string | undefined
         readonly snapshot: PreCopySnapshot
         readonly left: number | undefined
+        readonly onItsWay: number
       }
     | undefined
   #estimate: number | undefined
@@ -80,7 +81,8 @@ class Rehearsal {
   #leaveMs: number | undefined
   #stopped: Observed['stopped']
 
-  constructor(device: MigratableDevice, migration: Migration, options: RehearsalOptions) {
+  constructor(device: MigratableDevice, migration: Migration, options: RehearsalOptions, pump: VoidPump) {
+    this.#pump = pump
     this.#device = device
     this.#migration = migration
     this.#options = options
@@ -90,7 +92,6 @@ class Rehearsal {
       quiesce: options.quiesce ?? false,
       stop: options.stop ?? false,
     }
-    this.#reader = new VoidReader(new Pace(wayOf(options)))
   }
 
   async run(): Promise<Observed> {
@@ -111,7 +112,7 @@ class Rehearsal {
     this.#saving = saving
     clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy')
     try {
-      await this.#reader.read(saving)
+      await this.#pump.read(saving)
     } catch (error) {
       if (this.#closing === undefined && error !== onlyQuiet) throw error
       if (error === onlyQuiet) checkRolledBack(saving, this.#device)
@@ -127,6 +128,7 @@ class Rehearsal {
     const { preCopy, quiesce } = this.#steps
     const options = {
       preCopy,
+      rateLimit: this.#pump.limit,
       // Nothing but the decision may stop the device.
       preCopyTimeout: Number.POSITIVE_INFINITY,
       switchover: (snapshot: PreCopySnapshot) => this.#observe(snapshot),
@@ -145,18 +147,21 @@ class Rehearsal {
   }
 
   async #observe(snapshot: PreCopySnapshot): Promise<'continue' | 'switch'> {
-    if (snapshot.drained) this.#reader.interrupted()
+    const bandwidth = this.#pump.bandwidthOf(snapshot.bandwidth)
     this.#dirty.note(snapshot)
     if (this.#closing !== undefined) return 'continue'
     if (this.#decided === undefined) {
-      const { decision, reason } = await this.#ask(snapshot)
+      const { decision, reason } = await this.#ask({ ...snapshot, bandwidth })
       if (decision === 'continue') return 'continue'
       const size = await snapshot.stopCopySize()
       const left = (size === 0n ? undefined : believed(size, snapshot.bytes)) ?? remainingOf(snapshot)
-      this.#decided = { decision, reason, snapshot, left }
+      this.#decided = { decision, reason, snapshot, left, onItsWay: this.#onItsWay(snapshot) }
     }
     const { decision, snapshot: then } = this.#decided
-    if (decision === 'switch' && (this.#steps.quiesce || this.#steps.stop)) return 'switch'
+    if (decision === 'switch' && (this.#steps.quiesce || this.#steps.stop)) {
+      this.#pump.hurryOnce(() => this.#saving?.switchedAt !== undefined)
+      return 'switch'
+    }
     const learning = this.#dirty.rate === undefined && snapshot.elapsedMs - then.elapsedMs < LEARNING
     if (!learning) {
       this.#closing = (this.#saving as SaveSession).close()
@@ -177,6 +182,12 @@ class Rehearsal {
       return { decision: 'continue' as const }
     }
     return spelledOut(switchover === undefined ? 'switch' : await acknowledging(switchover)(snapshot))
+  }
+
+  /** A chunk that was read and not yet taken by the other side: the device has forgotten it, the counters do not know it yet. */
+  #onItsWay({ drained }: PreCopySnapshot): number {
+    const { bytes, chunks } = this.#saving?.moved ?? NOTHING
+    return drained || chunks === 0 ? 0 : bytes / chunks
   }
 
   async #isQuiet(): Promise<void> {
@@ -208,10 +219,12 @@ class Rehearsal {
       stopAt = performance.now()
       await this.#migration.transition('running')
     }
+    const drainMs = Math.max(0, this.#pump.endedAt - switchedAt)
+    const bytes = moved.bytes - (preCopied?.bytes ?? 0)
     this.#stopped = {
       stopMs: switchedAt - stoppedAt,
-      drainMs: Math.max(0, this.#reader.endedAt - switchedAt),
-      bytes: moved.bytes - (preCopied?.bytes ?? 0),
+      drainMs,
+      bytes,
       resumeMs: performance.now() - stopAt,
     }
   }
@@ -242,19 +255,16 @@ class Rehearsal {
               ms: decided.snapshot.elapsedMs,
               enterMs: this.#enterMs,
               left: decided.left,
+              onItsWay: decided.onItsWay,
               leaveMs: this.#leaveMs,
             },
       estimate: this.#estimate,
       dirtyRate: this.#dirty.rate,
-      readRate: this.#reader.rate,
+      readRate: this.#pump.readRate,
       quiesceMs: this.#quiesceMs,
       stopped: this.#stopped,
     }
   }
-}
-
-function wayOf({ bandwidth, loadRate }: RehearsalOptions): Way {
-  return bandwidth === undefined ? { loadRate: loadRate ?? 'as it is read' } : { bandwidth }
 }
 
 function checkRolledBack({ recovery }: SaveSession, { spec }: MigratableDevice): void {

@@ -24,9 +24,11 @@ SaveProgress::SaveProgress(uint64_t bytes, bool roundsOnDemand)
 }
 
 void SaveProgress::touched(uint64_t offset, uint64_t length) {
-  // Pages that the first pass has not begun are going to be sent anyway.
+  // Pages that the first pass has not begun, or that wait in this round, are going to be sent anyway.
   uint64_t end = std::min(offset + length, cursor_);
-  for (uint64_t page = offset / kPage; page * kPage < end; ++page) changed_.set(page);
+  for (uint64_t page = offset / kPage; page * kPage < end; ++page) {
+    if (!round_.test(page)) changed_.set(page);
+  }
 }
 
 void SaveProgress::beginRound() {
@@ -67,7 +69,6 @@ void SaveProgress::sending(uint64_t offset, uint64_t length) {
   uint64_t first = (offset + kPage - 1) / kPage;
   for (uint64_t page = first; page * kPage < offset + length; ++page) {
     round_.clear(page);
-    changed_.clear(page);  // what is read now holds this change as well
   }
 }
 

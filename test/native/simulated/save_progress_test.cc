@@ -48,6 +48,7 @@ TEST_CASE("a page that changes before its turn in a round is sent once") {
   REQUIRE(run);
   CHECK(run->size == 2 * kPage);
   progress.touched(3 * kPage, 8);
+  CHECK(progress.dirtyBytes() == 2 * kPage);
   progress.sending(2 * kPage, 2 * kPage);
   CHECK(progress.dirtyBytes() == 0);
   CHECK_FALSE(progress.nextRun(UINT64_MAX));

@@ -135,6 +135,14 @@ describe('the commit protocol', () => {
       },
     ],
     [
+      'tells of its abort although its devices did not run again',
+      'G6',
+      {
+        sourceStep: (state, event) =>
+          event.kind === 'run-failed' ? stay(state, send('abort')) : product.sourceStep(state, event),
+      },
+    ],
+    [
       'aborts the last copy after the source lost its own',
       'G6',
       {

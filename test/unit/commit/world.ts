@@ -102,6 +102,12 @@ function* sourceMoves(world: World, reducers: Reducers): Generator<Move> {
   }
   if (source.pending.length > 0) {
     yield { name: `source does ${describe(source.pending[0])}`, world: sourceEffect(world) }
+    if (source.pending[0]?.kind === 'run' && world.sourceDevice === 'stopped') {
+      const step = reducers.sourceStep(state, { kind: 'run-failed' })
+      const failed = { ...world, source: { ...source, state: step.state, pending: step.effects } }
+      yield { name: 'source devices refuse to run again', world: { ...failed, operator: true } }
+      yield { name: 'source devices are lost on the way back', world: { ...failed, sourceDevice: 'lost' } }
+    }
     return
   }
   const on = (event: SourceEvent, change: Partial<World> = {}): World => {

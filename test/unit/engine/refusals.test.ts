@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest'
-import { type ReceiveOptions, receive, type SendOptions, send } from '../../../lib/index.js'
+import { type MemoryOwner, type ReceiveOptions, receive, type SendOptions, send } from '../../../lib/index.js'
 import { bed, open, quick, transfer } from './two-engines.js'
 
 const V2 = 'sim:v2,state=1MiB'
@@ -54,8 +54,14 @@ describe('a migration that cannot be is refused before anything is touched:', ()
   })
 
   it('memory that nobody is there to take', async () => {
-    const nothing = { begin: async () => {}, send: async () => ({}) as never, end: async () => {} }
-    const { sent } = await refused([V2], [V2], { send: { memory: nothing as never } })
+    const memory: MemoryOwner = {
+      ranges: [{ iova: 0n, length: 4096n }],
+      begin: () => Promise.reject(new Error('nobody wants it')),
+      send: () => Promise.reject(new Error('nobody wants it')),
+      finish: async () => {},
+      close: async () => {},
+    }
+    const { sent } = await refused([V2], [V2], { send: { memory } })
     expect(sent).toMatchObject({ status: 'rejected', reason: { code: 'ERR_VFIO_INCOMPATIBLE' } })
   })
 })
