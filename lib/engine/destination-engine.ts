@@ -42,6 +42,7 @@ export class DestinationEngine {
   // Said over a connection that the source then closed: it had nothing more to ask.
   #saidAborted = false
   #toldAborted = false
+  #over = false
   /** Why this side gives up, for the other. */
   reason: PeerTrouble | undefined
 
@@ -131,8 +132,12 @@ export class DestinationEngine {
       await this.#news.wait(until - performance.now())
   }
 
-  /** Speaks over this connection from now on; the one before is given up. */
+  /** Speaks over this connection from now on; the one before is given up. Too late, it is closed: nobody would ever say anything over it. */
   adopt(connection: Connection): void {
+    if (this.#over) {
+      connection.destroy()
+      return
+    }
     const before = this.#link
     this.#link = new ControlLink(connection, linkTimes(this.#parts.times), {
       passed: (direction, message, bytes) => this.#parts.record?.message(direction, message, bytes),
@@ -229,6 +234,7 @@ export class DestinationEngine {
       if (!(await this.#news.wait(Math.min(this.#parts.times.repeat, until - performance.now()))))
         await this.dispatch({ kind: 'silence' }).catch(() => {})
     }
+    this.#over = true
     await this.#link?.close()
     await this.#parts.journal.close()
   }

@@ -220,7 +220,13 @@ async function carryOut(
       for (const stop of Object.values(stops)) stop.abort()
       for (const { device } of [source, destination]) await within(device.close(), 2000)
       await within(both, 2000)
-      return { hangs: `the source ${sides[0]}, the destination ${sides[1]}` }
+      const last = [source, destination].map(({ happenings }) => {
+        const change = happenings.states.at(-1)
+        return change === undefined ? 'nothing' : `${change.from} -> ${change.to} (${change.actual})`
+      })
+      return {
+        hangs: `the source ${sides[0]}, the destination ${sides[1]}; last on the devices: ${last.join(', ')}`,
+      }
     }
     return { sent: ended[0], received: ended[1], nudged, abortFired }
   } finally {
