@@ -195,8 +195,11 @@ class Sending {
       await engine.dispatch({ kind: 'stopped' })
       this.#clock.enter('load')
     } catch (error) {
-      cause = this.#work.signal.aborted ? this.#work.signal.reason : error
       this.#failedIn = this.#clock.phase
+      // A destination that gives up breaks the data off, and says why.
+      if (isBrokenOff(error)) await engine.hearOut(this.#times.repeat)
+      cause = this.#work.signal.aborted ? this.#work.signal.reason : error
+      if (isBrokenOff(cause) && engine.peerTrouble !== undefined) cause = abortedByPeer(engine.peerTrouble)
       engine.reason = troubleOf(cause)
       this.#giveUp(cause)
       await engine.dispatch({ kind: 'give-up' }).catch(() => {})
@@ -499,6 +502,12 @@ function outcomeOf(engine: SourceEngine, state: SourceEngine['state']): EngineOu
   if (engine.failure !== undefined) return 'stuck'
   if (state === 'committed' || state === 'lost-committed') return 'unknown'
   return state === 'lost' ? 'lost' : 'aborted'
+}
+
+/** Whether a connection broke, which says nothing about why. */
+function isBrokenOff(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_VFIO_PEER_LOST'
 }
 
 /** Why the other side gave up, as an error of this one. */
