@@ -31,7 +31,7 @@ export interface MemoryReport {
   readonly bytes: number
   /** Of these, what took the connection's time: zero pages hardly do. */
   readonly wireBytes: number
-  /** What the final round had, the devices standing still. */
+  /** Of these, in the final round, the devices standing still. */
   readonly finalBytes: number
   /** From the devices' last stop to the end of that round. */
   readonly finalMs: number
@@ -170,9 +170,11 @@ export class OutgoingMemory {
 
   async #round(final: boolean): Promise<number> {
     const round = await this.#rounds.next(final)
-    this.#pace.begin(round, () => this.#rounds.left)
-    this.#pace.end(await this.#owner.send(round))
-    return round.dirtyBytes
+    const pending = (await this.#owner.pendingBytes?.()) ?? 0
+    this.#pace.begin(round, () => this.#rounds.left, pending)
+    const sent = await this.#owner.send(round)
+    this.#pace.end(sent)
+    return sent.bytes
   }
 
   async #finish(channel: BulkChannel, saves: SaveSet, endRounds: () => Promise<void>): Promise<void> {

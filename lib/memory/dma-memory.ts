@@ -66,6 +66,10 @@ export class DmaMemory implements MemoryOwner, MemoryReceiver {
     await this.#writing.begin(this.ranges)
   }
 
+  pendingBytes(): number {
+    return this.#touched.reduce((sum, bitmap) => sum + Number(bitmap.dirtyBytes), 0)
+  }
+
   async send(round: DirtyRound): Promise<MemorySent> {
     const writing = this.#open()
     for (const run of round.runs) await writing.write(run)

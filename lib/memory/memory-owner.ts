@@ -60,7 +60,12 @@ export interface MemoryOwner {
   /** The devices run, and what they write is tracked by now. */
   begin(output: MemoryOutput): Promise<void>
   /**
-   * Sends what a round names. The engine reports round after round while the devices run, and a final one when they have stopped.
+   * What others than the devices have written since they were last asked, in bytes, as far as it is known without sending it: the devices are not
+   * stopped while that is much. Asked as each round begins. Default: nothing.
+   */
+  pendingBytes?(): number | Promise<number>
+  /**
+   * Sends what a round names, and what others have written. The engine reports round after round while the devices run, and a final one when they have stopped.
    * A rejection fails the migration.
    */
   send(round: DirtyRound): Promise<MemorySent>

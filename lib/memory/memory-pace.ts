@@ -22,7 +22,7 @@ export interface MemorySnapshot {
   readonly round: number
   /** What is left to be sent, in bytes: of the round in progress, or as much as the last round had, which is how much is written meanwhile. */
   readonly remainingBytes: number
-  /** Bytes per second that devices write anew, by the last round; `undefined` before there was one. */
+  /** Bytes per second that are written anew, by the last round; `undefined` before there was one. */
   readonly dirtyRate: number | undefined
   /** Bytes per second that went through the connection, over all rounds; `undefined` before the first one is over. */
   readonly bandwidth: number | undefined
@@ -47,6 +47,7 @@ export class MemoryPace {
   readonly #now: () => number
   #began: number | undefined
   #round: DirtyRound | undefined
+  #pending = 0
   #roundAt = 0
   #over = false
   #left: () => number = () => 0
@@ -82,13 +83,17 @@ export class MemoryPace {
     return this.#wireBytes
   }
 
-  /** @param left what the round has not named yet, in bytes */
-  begin(round: DirtyRound, left: () => number): void {
+  /**
+   * @param left what the round has not named yet, in bytes
+   * @param pending what others than the devices have written besides
+   */
+  begin(round: DirtyRound, left: () => number, pending = 0): void {
     const now = this.#now()
+    this.#pending = pending
     if (round.round > 1) this.#began ??= now
     // The first one names what nobody has written.
     if (round.round > 1 && now > this.#roundAt && round.complete)
-      this.#dirtyRate = (round.dirtyBytes / (now - this.#roundAt)) * 1000
+      this.#dirtyRate = ((round.dirtyBytes + pending) / (now - this.#roundAt)) * 1000
     this.#round = round
     this.#roundAt = now
     this.#left = left
@@ -105,7 +110,7 @@ export class MemoryPace {
 
   #judge(round: DirtyRound, now: number): void {
     const { downtime, rounds, time, stalledRounds } = this.#limits
-    const { dirtyBytes } = round
+    const dirtyBytes = round.dirtyBytes + this.#pending
     if (dirtyBytes < this.#least * PROGRESS || dirtyBytes === 0) {
       this.#least = dirtyBytes
       this.#stalled = 0
@@ -148,7 +153,7 @@ export class MemoryPace {
     const round = this.#round
     if (round === undefined) return 0
     if (!this.#over || round.final) return this.#left()
-    return round.round === 1 ? 0 : round.dirtyBytes
+    return round.round === 1 ? 0 : round.dirtyBytes + this.#pending
   }
 
   get progress(): MemoryProgress {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The memory of a process that saves must not grow with what it saves. Measured from outside, by the kernel's own count.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
 const MIB = 1024 * 1024
@@ -55,3 +56,23 @@ test.each(['v1,chunk=1MiB', 'v2'])(
     expect(large.p99LatenessMs).toBeLessThan(250)
   },
 )
+
+test('sending and receiving 1 GiB of DMA memory takes no more memory than 64 MiB', {
+  timeout: 120_000,
+}, async () => {
+  const sender = fileURLToPath(new URL('programs/send-memory.mjs', import.meta.url))
+  const move = async (size: number) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [sender, `${size}`])
+    const moved: { equal: boolean; peak: number; bytes: number; ms: number } = JSON.parse(stdout)
+    expect(moved.equal).toBe(true)
+    return moved
+  }
+  const small = await move(64 * MIB)
+  const large = await move(256 * MIB)
+  expect(large.bytes).toBeGreaterThanOrEqual(1024 * MIB)
+  console.log(
+    `memory: peak ${(small.peak / MIB).toFixed(1)} MiB beside 64 MiB, ${(large.peak / MIB).toFixed(1)} MiB beside 256 MiB; ` +
+      `${(large.bytes / MIB / (large.ms / 1000)).toFixed(0)} MiB/s`,
+  )
+  expect((large.peak - small.peak) / MIB).toBeLessThan(64)
+})

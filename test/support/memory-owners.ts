@@ -7,6 +7,7 @@ export function following(inner: MemoryOwner, then: (round: number) => Promise<v
   return {
     ranges: inner.ranges,
     begin: (output) => inner.begin(output),
+    pendingBytes: () => inner.pendingBytes?.() ?? 0,
     send: async (round) => {
       const sent = await inner.send(round)
       if (!round.final) await then(round.round)

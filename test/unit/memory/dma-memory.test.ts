@@ -13,6 +13,7 @@ import {
   type MemoryPart,
   type MemorySent,
   openDevice,
+  RateLimit,
   verifyFile,
 } from '../../../lib/index.js'
 import { memorySection } from '../../../lib/stream/section.js'
@@ -139,6 +140,22 @@ describe('memory sent as a stream', () => {
     })
     await load(dmaMemory([{ iova: BASE, buffer: to }]))
     expect(Buffer.compare(bytesOf(to), bytesOf(from))).toBe(0)
+  })
+
+  it('has its share in a limit to the bandwidth', async () => {
+    const from = await allocate(1024)
+    bytesOf(from).fill(1)
+    const memory = dmaMemory([{ iova: BASE, buffer: from }])
+    const rateLimit = new RateLimit(10 * 2 ** 20)
+    const began = performance.now()
+    await withFile('w', async ({ fd }) => {
+      await memory.begin({ fd, devices, signal: never, rateLimit })
+      const round = { round: 1, runs: memory.ranges, dirtyBytes: 0, final: true, complete: true }
+      await memory.send({ ...round, cause: undefined })
+      await memory.close()
+    })
+    // 4 MiB less the burst and the last frame.
+    expect(performance.now() - began).toBeGreaterThan(200)
   })
 
   it('can be memory of which there are no views, at either end', async () => {

@@ -58,6 +58,21 @@ describe('the rounds of a memory', () => {
     expect((await settle({}, [1000, 800, 600, 500, 400, 300, 200, 100, 20])).round).toBe(9)
   })
 
+  it('count what others than the devices have written', () => {
+    let now = 0
+    const pace = new MemoryPace({ downtime: 300 }, () => now)
+    const round = { runs: [], final: false, complete: true, cause: undefined }
+    pace.begin({ ...round, round: 1, dirtyBytes: 100 * MIB }, () => 0)
+    now = 1000
+    pace.end({ bytes: 100 * MIB, wireBytes: 100 * MIB })
+    pace.begin({ ...round, round: 2, dirtyBytes: MIB }, () => 0, 50 * MIB)
+    expect(pace.snapshot.settled).toBeUndefined()
+    pace.end({ bytes: 51 * MIB, wireBytes: 51 * MIB })
+    expect(pace.snapshot.remainingBytes).toBe(51 * MIB)
+    pace.begin({ ...round, round: 3, dirtyBytes: MIB }, () => 0, MIB)
+    expect(pace.snapshot.settled).toContain('2 MiB')
+  })
+
   it('have limits that are numbers', () => {
     expect(() => new MemoryPace({ downtime: -1 })).toThrow(RangeError)
     expect(() => new MemoryPace({ pause: Number.NaN })).toThrow(RangeError)

@@ -75,7 +75,7 @@ describe('the last writes before the stop', () => {
       }),
     })
     if (sent.status === 'rejected') throw sent.reason
-    expect(sent.value.memory?.finalBytes).toBe(PAGE)
+    expect(sent.value.memory?.finalBytes).toBe(2 * PAGE)
     expect(firstDifference(source, destination)).toBeUndefined()
   })
 })
