@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
+
 import { randomBytes, randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { checkMigrationId, defaultJournalDirectory, Journal } from '../commit/journal.js'
 import { beginSource } from '../commit/source.js'
 import { checkPeerToPeer, endOf, type Member, type MemberEnd, membersOf } from '../coordinator/member.js'
 import { SaveSet, type SaveSetOptions } from '../coordinator/save-set.js'
+import { RateLimit } from '../device/rate-limit.js'
 import {
   type EngineOutcome,
   type EnginePhase,
@@ -42,7 +44,7 @@ import { SourceEngine } from './source-engine.js'
 import { type EngineTimes, type Times, timesOf } from './times.js'
 
 export interface SendOptions
-  extends Omit<SaveSetOptions, 'policy' | 'onQuiet' | 'direct' | 'continueAt'>,
+  extends Omit<SaveSetOptions, 'policy' | 'onStopping' | 'direct' | 'continueAt'>,
     Pick<ConnectOptions, 'tls'>,
     RecorderOptions {
   /** Where the destination listens: `unix:PATH`, `tls:HOST:PORT`, or `tcp:HOST:PORT` (neither secret nor proof against tampering). */
@@ -344,12 +346,19 @@ class Sending {
 
   async #copy(engine: SourceEngine): Promise<void> {
     const { preCopy = false, strong = false, wiring = true, policy = drainedOnce, recovery } = this.#options
-    const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval } = this.#options
+    const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval, bandwidthLimit } =
+      this.#options
     const { signal } = this.#pumps
+    // One for all that goes the same way, and none once the devices are to stop.
+    const limit = bandwidthLimit === undefined ? undefined : new RateLimit(bandwidthLimit)
+    const rateLimit = limit ?? this.#options.rateLimit
     const saves = new SaveSet(this.#members, {
       preCopy,
       policy: this.#memory?.policy(policy) ?? policy,
-      ...defined({ recovery, bufferSize, dataPath, maxChunk, switchoverInterval }),
+      ...defined({ recovery, bufferSize, dataPath, maxChunk, switchoverInterval, rateLimit }),
+      onStopping: () => {
+        if (limit) limit.bytesPerSecond = Number.POSITIVE_INFINITY
+      },
       // It runs from when the memory is settled: the first round alone may take longer.
       ...(this.#memory === undefined
         ? defined({ preCopyTimeout })
@@ -372,7 +381,12 @@ class Sending {
       if (memory === undefined || memoryChannel === undefined) await saves.save(write)
       else {
         const waits = !preCopy || this.#members.every(({ migration }) => !migration.capabilities.preCopy)
-        await memory.send(memoryChannel, saves, write, { waits, signal, preCopyTimeout })
+        await memory.send(memoryChannel, saves, write, {
+          waits,
+          signal,
+          preCopyTimeout,
+          ...defined({ rateLimit }),
+        })
       }
     } finally {
       if (signal.aborted || saves.failed)
