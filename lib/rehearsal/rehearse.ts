@@ -111,6 +111,7 @@ class Rehearsal {
     this.#enterMs = performance.now() - this.#startedAt
     this.#saving = saving
     clock.enter(saving.phase === 'pre-copy' ? 'pre-copy' : 'stop-copy')
+    if (saving.phase === 'stop-copy') this.#pump.hurry()
     try {
       await this.#pump.read(saving)
     } catch (error) {

@@ -83,13 +83,17 @@ export class VoidPump implements AsyncDisposable {
     return Math.min(effectiveRate(readRate, this.#speeds), bandwidthLimit)
   }
 
-  /** Holds nothing up any more once the device has `stopped`: that is time in which it does nothing. */
+  /** Holds nothing up any more: the device has stopped. */
+  hurry(): void {
+    this.#hurries = true
+    this.limit.bytesPerSecond = Number.POSITIVE_INFINITY
+    clearInterval(this.#watch)
+  }
+
+  /** The same once it has `stopped`: up to then a real destination would hold it up too. */
   hurryOnce(stopped: () => boolean): void {
     this.#watch ??= setInterval(() => {
-      if (!stopped()) return
-      this.#hurries = true
-      this.limit.bytesPerSecond = Number.POSITIVE_INFINITY
-      clearInterval(this.#watch)
+      if (stopped()) this.hurry()
     }, 1)
   }
 

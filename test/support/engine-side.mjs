@@ -6,6 +6,7 @@ import { openDevice, receive, recoverDestination, recoverSource, send } from '..
 
 const actions = { send, receive, recoverSource, recoverDestination }
 let killAt
+let lastPhase
 
 const killIf = (matches) => {
   if (matches) process.kill(process.pid, 'SIGKILL')
@@ -28,7 +29,7 @@ const stateOf = async (device) => {
   }
 }
 
-async function act({ action, specs, options, open = {}, before = [] }) {
+async function act({ action, specs, options, open = {}, before = [], abortAfter }) {
   const devices = []
   let answer
   try {
@@ -36,7 +37,15 @@ async function act({ action, specs, options, open = {}, before = [] }) {
     for (const { device, region, offset, width, value } of before)
       await (await devices[device].region(region)).writeRegister(offset, width, value)
     const onListening = (address) => tell({ event: 'listening', address })
-    answer = { ok: true, report: await actions[action](devices, { ...options, onListening }) }
+    const signal = abortAfter === undefined ? {} : { signal: AbortSignal.timeout(abortAfter) }
+    const onProgress = ({ phase }) => {
+      if (phase !== lastPhase) tell({ event: `phase ${phase}` })
+      lastPhase = phase
+    }
+    answer = {
+      ok: true,
+      report: await actions[action](devices, { ...options, ...signal, onListening, onProgress }),
+    }
   } catch (error) {
     answer = {
       ok: false,

@@ -27,6 +27,8 @@ export interface Order {
   /** Afterwards, a digest of this region of each device, or these registers. */
   readonly digest?: number
   readonly registers?: readonly Register[]
+  /** Fires the signal of the call after so many milliseconds. */
+  readonly abortAfter?: number
   /** Keep the devices open until the side ends. */
   readonly hold?: boolean
 }
@@ -83,6 +85,11 @@ export class EngineSide implements AsyncDisposable {
     answer.catch(() => {})
     this.child.send(order)
     return { listening, answer }
+  }
+
+  /** Resolves when the call in progress enters a phase for the first time. */
+  phase(name: string): Promise<unknown> {
+    return this.#event(`phase ${name}`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

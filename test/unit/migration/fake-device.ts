@@ -261,7 +261,8 @@ export class FakeDevice {
       },
       nextOwned: take,
       release: detach,
-      pumpToFd: unusedPump,
+      // The bytes go nowhere.
+      pumpToFd: () => pump(async () => null),
       pumpToFrames: unusedPump,
       pumpToSink: (sink) => pump(({ data }) => sink.write(new Uint8Array(data as ArrayBuffer))),
       counters: () => ({ ...counted }),

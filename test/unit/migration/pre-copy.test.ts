@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { open as openFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { fixedRounds, forOneDevice, openDevice, qemu, withLimits } from '../../../lib/index.js'
+import { fixedRounds, forOneDevice, openDevice, qemu, RateLimit, withLimits } from '../../../lib/index.js'
 import { BandwidthMeter } from '../../../lib/migration/bandwidth.js'
 import { Convergence } from '../../../lib/migration/convergence.js'
 import type { SaveSession } from '../../../lib/migration/save-session.js'
@@ -258,6 +258,35 @@ describe('a simulated device', () => {
     const { switchReason } = await save('sim:v2,state=256MiB,seed=1', { totalTimeout: 60_000 })
     expect(switchReason).toMatch(/are left, which fit into 1\.0 ms/)
   })
+})
+
+it('a bandwidth limit holds pre-copy back, and not what is left once the device is to stop', async () => {
+  await using device = await openDevice('sim:v2,state=16MiB')
+  const file = await openFile('/dev/null', 'w')
+  try {
+    const seen: number[] = []
+    const limited = await (await device.migration()).save({
+      preCopy: true,
+      bandwidthLimit: 64 * 2 ** 20,
+      switchover: ({ bandwidth }) => {
+        seen.push(bandwidth ?? 0)
+        return 'switch'
+      },
+    })
+    const began = performance.now()
+    await limited.pipeTo(file.fd)
+    expect(performance.now() - began).toBeGreaterThan(150)
+    expect(seen[0]).toBeLessThan(110 * 2 ** 20)
+    await limited.close()
+    const stopped = await (await device.migration()).save({ bandwidthLimit: 1024 })
+    await stopped.pipeTo(file.fd)
+    await stopped.close()
+    for (const options of [{ bandwidthLimit: 0 }, { bandwidthLimit: 1, rateLimit: new RateLimit(1) }]) {
+      await expect((await device.migration()).save(options)).rejects.toBeInstanceOf(RangeError)
+    }
+  } finally {
+    await file.close()
+  }
 })
 
 describe('the bandwidth', () => {
