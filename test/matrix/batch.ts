@@ -17,16 +17,22 @@ export interface Batch {
   readonly problems: readonly string[]
 }
 
-/** A scenario with what its engines are connected by. */
+/** A scenario with what its engines are connected by, or with another way to carry it out. */
 export interface Wired {
   readonly scenario: Scenario
   readonly wires?: () => Wires
+  readonly carryOut?: (scenario: Scenario) => Promise<Trial>
 }
 
-export async function runAll(scenarios: readonly Wired[]): Promise<Batch> {
+/** @param end called before what is left over is counted */
+export async function runAll(
+  scenarios: readonly Wired[],
+  end = async (): Promise<void> => {},
+): Promise<Batch> {
   // Threads and descriptors that stay are made by the first ones.
   const [first, ...others] = scenarios
   const trials: Trial[] = first === undefined ? [] : [await trial(first)]
+  await end()
   collect()
   await pause(100)
   const before = await holdings()
@@ -36,14 +42,15 @@ export async function runAll(scenarios: readonly Wired[]): Promise<Batch> {
       for (const scenario of queue) trials.push(await trial(scenario))
     }),
   )
+  await end()
   const problems = trials.flatMap(({ scenario, outcome, problems }) =>
     problems.map((problem) => `${describeScenario(scenario)}: ${problem} (${outcome})`),
   )
   return { tally: tallyOf(trials), problems: [...problems, ...(await leaks(before))] }
 }
 
-function trial({ scenario, wires }: Wired): Promise<Trial> {
-  return tryOut(scenario, wires?.())
+function trial({ scenario, wires, carryOut }: Wired): Promise<Trial> {
+  return carryOut?.(scenario) ?? tryOut(scenario, wires?.())
 }
 
 interface Holdings {

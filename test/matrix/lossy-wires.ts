@@ -43,10 +43,13 @@ const LATE = 150
 export class LossyWires {
   readonly #fault: MessageFault | undefined
   readonly #counts = new Map<string, number>()
+  readonly #before: (from: Side, kind: string) => Promise<void>
   #struck = false
 
-  constructor(fault?: MessageFault) {
+  /** @param before awaited before any message is sent */
+  constructor(fault?: MessageFault, before: (from: Side, kind: string) => Promise<void> = async () => {}) {
     this.#fault = fault
+    this.#before = before
   }
 
   /** By sender and kind. */
@@ -65,7 +68,10 @@ export class LossyWires {
   }
 
   #wrap(from: Side, connection: Connection): Connection {
-    return new LossyConnection(connection, (message) => this.#actionFor(from, message))
+    return new LossyConnection(connection, async (message) => {
+      await this.#before(from, kindOf(message))
+      return this.#actionFor(from, message)
+    })
   }
 
   #wrapListener(listener: Listener): Listener {
@@ -101,10 +107,10 @@ function kindOf(message: Uint8Array): string {
 
 class LossyConnection implements Connection {
   readonly #inner: Connection
-  readonly #actionFor: (message: Uint8Array) => MessageAction | undefined
+  readonly #actionFor: (message: Uint8Array) => Promise<MessageAction | undefined>
   #held: Uint8Array | undefined
 
-  constructor(inner: Connection, actionFor: (message: Uint8Array) => MessageAction | undefined) {
+  constructor(inner: Connection, actionFor: (message: Uint8Array) => Promise<MessageAction | undefined>) {
     this.#inner = inner
     this.#actionFor = actionFor
   }
@@ -114,7 +120,7 @@ class LossyConnection implements Connection {
   }
 
   async send(message: Uint8Array, options?: WaitOptions): Promise<void> {
-    switch (this.#actionFor(message)) {
+    switch (await this.#actionFor(message)) {
       case 'lost':
       case 'lost from then on':
         return

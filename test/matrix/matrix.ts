@@ -12,15 +12,17 @@ const ROW_WITHIN = 300_000
 export interface Row {
   readonly name: string
   readonly scenarios: () => Promise<readonly Wired[]>
+  /** Gives back what the scenarios share. */
+  readonly end?: () => Promise<void>
 }
 
 /** @param file of the test, for the summary */
 export function failureMatrix(file: string, title: string, rows: readonly Row[]): void {
   const tallies: Tally[] = []
   describe(title, () => {
-    for (const { name, scenarios } of rows) {
+    for (const { name, scenarios, end } of rows) {
       it(name, { timeout: ROW_WITHIN }, async () => {
-        const { tally, problems } = await runAll(slice(await scenarios()))
+        const { tally, problems } = await runAll(slice(await scenarios()), end)
         tallies.push(tally)
         expect(problems).toEqual([])
         expect(tally.counted).toBeGreaterThan(0)

@@ -82,7 +82,7 @@ export interface Wires {
 
 // Memory rather than a disk, where that can be had: journals are made durable thousands of times.
 const shared = '/dev/shm'
-const place = await access(shared, constants.W_OK).then(
+export const place = await access(shared, constants.W_OK).then(
   () => shared,
   () => tmpdir(),
 )
@@ -249,7 +249,7 @@ async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>>
   return result
 }
 
-async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+export async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), milliseconds)
