@@ -51,6 +51,11 @@ export class JointSwitchover {
     if (!this.#preCopying[index]) await this.decided
   }
 
+  /** Whether a device begins in pre-copy. */
+  preCopies(index: number): boolean {
+    return this.#preCopying[index] === true
+  }
+
   /** Why all of them left pre-copy, in the policy's words. */
   get reason(): string | undefined {
     return this.#reason

@@ -226,7 +226,7 @@ export class SendClock implements Disposable {
 
 function ofPreCopy(saves: SaveSet, index: number): { switchover?: SwitchoverReport } {
   const session = saves.sessions[index]
-  if (session === undefined || session.rounds === 0) return {}
+  if (session === undefined || !saves.switchover.preCopies(index)) return {}
   const reason = saves.switchover.reason ?? session.switchReason
   return { switchover: { rounds: session.rounds, ...(reason === undefined ? {} : { reason }) } }
 }
