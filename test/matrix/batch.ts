@@ -8,8 +8,15 @@ import { describeScenario, type Scenario } from './scenario.js'
 import { type Tally, tallyOf } from './tally.js'
 import { type Trial, tryOut, type Wires } from './trial.js'
 
-/** They wait most of the time. */
-const AT_A_TIME = 8
+/** Engines wait most of the time. */
+const AT_A_TIME = 20
+
+export interface BatchOptions {
+  /** How many scenarios at a time. */
+  readonly atATime?: number | undefined
+  /** Called before what is left over is counted. */
+  readonly end?: (() => Promise<void>) | undefined
+}
 
 export interface Batch {
   readonly tally: Tally
@@ -24,10 +31,9 @@ export interface Wired {
   readonly carryOut?: (scenario: Scenario) => Promise<Trial>
 }
 
-/** @param end called before what is left over is counted */
 export async function runAll(
   scenarios: readonly Wired[],
-  end = async (): Promise<void> => {},
+  { atATime = AT_A_TIME, end = async () => {} }: BatchOptions = {},
 ): Promise<Batch> {
   // Threads and descriptors that stay are made by the first ones.
   const [first, ...others] = scenarios
@@ -38,7 +44,7 @@ export async function runAll(
   const before = await holdings()
   const queue = others.values()
   await Promise.all(
-    Array.from({ length: AT_A_TIME }, async () => {
+    Array.from({ length: atATime }, async () => {
       for (const scenario of queue) trials.push(await trial(scenario))
     }),
   )

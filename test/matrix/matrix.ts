@@ -3,26 +3,24 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, describe, expect, inject, it } from 'vitest'
-import { runAll, type Wired } from './batch.js'
+import { type BatchOptions, runAll, type Wired } from './batch.js'
 import { sumOf, type Tally } from './tally.js'
 
 /** Milliseconds for one row, on a machine that does other things beside. */
 const ROW_WITHIN = 300_000
 
-export interface Row {
+export interface Row extends BatchOptions {
   readonly name: string
   readonly scenarios: () => Promise<readonly Wired[]>
-  /** Gives back what the scenarios share. */
-  readonly end?: () => Promise<void>
 }
 
 /** @param file of the test, for the summary */
 export function failureMatrix(file: string, title: string, rows: readonly Row[]): void {
   const tallies: Tally[] = []
   describe(title, () => {
-    for (const { name, scenarios, end } of rows) {
+    for (const { name, scenarios, ...options } of rows) {
       it(name, { timeout: ROW_WITHIN }, async () => {
-        const { tally, problems } = await runAll(slice(await scenarios()), end)
+        const { tally, problems } = await runAll(slice(await scenarios()), options)
         tallies.push(tally)
         expect(problems).toEqual([])
         expect(tally.counted).toBeGreaterThan(0)
