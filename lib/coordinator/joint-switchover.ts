@@ -22,6 +22,7 @@ export class JointSwitchover {
   #decide: () => void = () => {}
   #refuse: (reason: unknown) => void = () => {}
   #isDecided = false
+  #reason: string | undefined
   #asking: Promise<Answer> | undefined
 
   /** @param preCopying which of the devices begin in pre-copy */
@@ -48,6 +49,16 @@ export class JointSwitchover {
   /** A device that begins in pre-copy may begin at once, any other when all are about to stop. @throws the reason of {@link fail} */
   async mayBegin(index: number): Promise<void> {
     if (!this.#preCopying[index]) await this.decided
+  }
+
+  /** Whether a device begins in pre-copy. */
+  preCopies(index: number): boolean {
+    return this.#preCopying[index] === true
+  }
+
+  /** Why all of them left pre-copy, in the policy's words. */
+  get reason(): string | undefined {
+    return this.#reason
   }
 
   /** Whether every device in pre-copy has been drained and none has left it. */
@@ -81,14 +92,16 @@ export class JointSwitchover {
         this.#asking = undefined
       })
       const answer = await this.#asking
-      if (spelledOut(answer).decision === 'switch') this.switch()
+      const { decision, reason } = spelledOut(answer)
+      if (decision === 'switch') this.switch(reason)
       return answer
     }
   }
 
   /** Now, all of them: it was decided, or one of them could wait no longer. */
-  switch(): void {
+  switch(reason?: string): void {
     if (this.#isDecided) return
+    this.#reason = reason
     this.#isDecided = true
     this.#decide()
     for (const session of this.#sessions) {

@@ -15,6 +15,8 @@ export interface SaveSetOptions
   readonly policy: SetPolicy
   /** Told what a device said each time its pre-copy was drained, before the policy is asked. */
   readonly onSnapshot?: (index: number, snapshot: PreCopySnapshot) => void
+  /** Told, of each device that comes to it, that the set is about to stop. */
+  readonly onStopping?: () => void
   /** Told when the set begins to be rolled back: whatever reads the sessions must let go of them. */
   readonly onFail?: () => void
 }
@@ -123,12 +125,20 @@ export class SaveSet {
 
   #start(index: number): Promise<SaveSession> {
     const { migration } = this.#members[index] as Member
-    const { recovery = 'previous', onSnapshot: _, onFail: __, policy: ___, ...options } = this.#options
+    const {
+      recovery = 'previous',
+      onSnapshot: _,
+      onFail: __,
+      policy: ___,
+      onStopping,
+      ...options
+    } = this.#options
     return migration.save({
       ...options,
       recovery,
       switchover: this.#switchover.policyOf(index),
       beforeStop: async () => {
+        onStopping?.()
         this.#switchover.switch()
         await this.#stop.arrive(index)
       },

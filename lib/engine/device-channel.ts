@@ -54,7 +54,7 @@ export class OutgoingDevice implements AsyncDisposable {
       this.#options.wiring ? await captureStoppedWiring(device, this.#wiredBefore) : undefined,
     )
     await this.#writer.close()
-    await this.#channel.finish()
+    await this.#channel.finish({ signal: this.#options.signal })
   }
 
   /** Nothing of it is wanted any more. */

@@ -17,7 +17,9 @@ export {
   type RecoveryPlan,
   type RecoveryState,
 } from './recovery-plan.js'
-export { type SendOptions, send } from './send.js'
+export { send } from './send.js'
+export type { SendLimits } from './send-limits.js'
+export type { SendOptions } from './send-options.js'
 export type {
   EnginePhaseReport,
   EngineProgress,

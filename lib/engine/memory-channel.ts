@@ -134,10 +134,11 @@ export class OutgoingMemory {
       }
       if (waits) await Promise.race([settled, rounds])
       const saved = saves.save(write)
-      const rest = this.#finish(channel, saves, () => {
+      const endRounds = (): Promise<void> => {
         stopped.abort()
         return rounds
-      })
+      }
+      const rest = this.#finish(channel, saves, endRounds, signal)
       rest.catch((error: unknown) => saves.fail(error))
       for (const ended of await Promise.allSettled([saved, rest]))
         if (ended.status === 'rejected') throw ended.reason
@@ -177,7 +178,12 @@ export class OutgoingMemory {
     return sent.bytes
   }
 
-  async #finish(channel: BulkChannel, saves: SaveSet, endRounds: () => Promise<void>): Promise<void> {
+  async #finish(
+    channel: BulkChannel,
+    saves: SaveSet,
+    endRounds: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
     await saves.stopped
     const at = performance.now()
     this.#settledBefore = this.#pace.snapshot.settled
@@ -186,7 +192,7 @@ export class OutgoingMemory {
     this.#finalBytes = await this.#round(true)
     await this.#owner.finish()
     this.#finalMs = performance.now() - at
-    await channel.finish()
+    await channel.finish({ signal })
   }
 
   get report(): MemoryReport {

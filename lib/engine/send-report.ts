@@ -3,6 +3,7 @@ import type { Member, MemberEnd } from '../coordinator/member.js'
 import type { SaveSet } from '../coordinator/save-set.js'
 import type { EnginePhase } from '../errors/index.js'
 import type { MemoryProgress } from '../memory/memory-pace.js'
+import type { SwitchoverReport } from '../migration/report.js'
 import type { SaveSession } from '../migration/save-session.js'
 import { Downtime, type DowntimeReport } from '../recorder/index.js'
 import type { MemoryReport, OutgoingMemory } from './memory-channel.js'
@@ -38,6 +39,8 @@ export interface SentDevice {
   readonly chunks: number
   /** Of these, before the device was asked to stop. */
   readonly preCopiedBytes: number
+  /** How its pre-copy ended, and why; missing where there was none. */
+  readonly switchover?: SwitchoverReport
   /** What could not be done at the end, when the other side already ran. */
   readonly error?: string
 }
@@ -187,6 +190,7 @@ export class SendClock implements Disposable {
           state: end?.state ?? 'unknown',
           ...moved,
           preCopiedBytes: saves.sessions[index]?.preCopied?.bytes ?? 0,
+          ...ofPreCopy(saves, index),
           ...(end?.error === undefined ? {} : { error: end.error }),
         }
       }),
@@ -218,4 +222,11 @@ export class SendClock implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#timer)
   }
+}
+
+function ofPreCopy(saves: SaveSet, index: number): { switchover?: SwitchoverReport } {
+  const session = saves.sessions[index]
+  if (session === undefined || !saves.switchover.preCopies(index)) return {}
+  const reason = saves.switchover.reason ?? session.switchReason
+  return { switchover: { rounds: session.rounds, ...(reason === undefined ? {} : { reason }) } }
 }

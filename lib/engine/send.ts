@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { randomBytes, randomUUID } from 'node:crypto'
+
+import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { checkMigrationId, defaultJournalDirectory, Journal } from '../commit/journal.js'
 import { beginSource } from '../commit/source.js'
 import { checkPeerToPeer, endOf, type Member, type MemberEnd, membersOf } from '../coordinator/member.js'
-import { SaveSet, type SaveSetOptions } from '../coordinator/save-set.js'
+import { SaveSet } from '../coordinator/save-set.js'
+import { RateLimit } from '../device/rate-limit.js'
 import {
   type EngineOutcome,
   type EnginePhase,
@@ -13,78 +15,24 @@ import {
   VfioEngineError,
   VfioError,
 } from '../errors/index.js'
-import type { MemoryOwner } from '../memory/memory-owner.js'
-import type { MemoryLimits } from '../memory/memory-pace.js'
 import type { MigratableDevice } from '../migration/migratable-device.js'
 import { profileOf } from '../migration/profile.js'
 import { deadEnd, noRoute } from '../migration/refusal.js'
 import type { PreCopySnapshot, SaveSession } from '../migration/save-session.js'
 import type { SetPolicy } from '../policy/index.js'
-import type { RecorderOptions } from '../recorder/index.js'
-import type { BulkChannel, Connection } from '../transport/index.js'
-import { type ConnectOptions, connect } from '../transport/index.js'
+import type { BulkChannel } from '../transport/index.js'
 import { OutgoingDevice } from './device-channel.js'
 import { watchDevices } from './device-news.js'
-import { greet } from './greeting.js'
 import { journalFacts } from './journal-facts.js'
 import { OutgoingMemory } from './memory-channel.js'
-import {
-  type EngineMessage,
-  encodeProfile,
-  engineVersion,
-  type OfferedDevice,
-  printable,
-  troubleOf,
-} from './messages.js'
+import { type EngineMessage, encodeProfile, type OfferedDevice, printable, troubleOf } from './messages.js'
 import { RunRecord } from './run-record.js'
-import { type EngineProgress, SendClock, type SendReport } from './send-report.js'
+import { watchLimits } from './send-limits.js'
+import type { SendOptions } from './send-options.js'
+import { SendClock, type SendReport } from './send-report.js'
+import { SourceConnections } from './source-connections.js'
 import { SourceEngine } from './source-engine.js'
-import { type EngineTimes, type Times, timesOf } from './times.js'
-
-export interface SendOptions
-  extends Omit<SaveSetOptions, 'policy' | 'onQuiet' | 'direct' | 'continueAt'>,
-    Pick<ConnectOptions, 'tls'>,
-    RecorderOptions {
-  /** Where the destination listens: `unix:PATH`, `tls:HOST:PORT`, or `tcp:HOST:PORT` (neither secret nor proof against tampering). */
-  readonly to: string
-  /** The one-shot token that the destination wants. */
-  readonly token?: string
-  /** What this migration is called on both sides, once and for all. Default: a random UUID. */
-  readonly id?: string
-  /** Where the journal is kept: a directory on a disk that survives a crash. Default {@link defaultJournalDirectory}. */
-  readonly journal?: string
-  /** Whether to leave pre-copy, asked for all devices together. Default: when all of them have been drained once. */
-  readonly policy?: SetPolicy
-  /** Several devices of which not all can be quieted before any stops: only for devices that do no DMA to one another. Default false. */
-  readonly allowWithoutP2p?: boolean
-  /** A SHA-256 with every data frame. Default false. */
-  readonly strong?: boolean
-  /** Also sends command register and interrupts in use. Default true. */
-  readonly wiring?: boolean
-  /** The memory that the devices write by DMA, sent along: {@link dmaMemory}, or an owner of one's own (docs/dirty-memory.md). */
-  readonly memory?: MemoryOwner
-  /** When enough of the memory was sent for the devices to stop. */
-  readonly memoryLimits?: MemoryLimits
-  readonly times?: EngineTimes
-  /** Milliseconds until everything must be sent and loaded; it is given up otherwise. Once committed nothing is given up. Default: no limit. */
-  readonly totalTimeout?: number
-  /** Milliseconds without a byte of progress, outside the pauses of a drained pre-copy, after which it is given up. Default: no limit. */
-  readonly noProgressTimeout?: number
-  /**
-   * Milliseconds to wait for the destination's answer once it is committed; then the call rejects with the outcome `unknown`, the devices
-   * still stopped and open. Default: no limit.
-   */
-  readonly patience?: number
-  /** Gives up and undoes everything; once it is committed, only ends the waiting (outcome `unknown`). */
-  readonly signal?: AbortSignal
-  /** Once it is committed, `signal` does nothing any more: for a process whose end would lose the devices. Default false. */
-  readonly holdOn?: boolean
-  readonly onProgress?: (progress: EngineProgress) => void
-  /** Milliseconds between two reports of progress within a phase. Default 100. */
-  readonly progressInterval?: number
-  /** Makes the connections. Default: what the address says. */
-  readonly connect?: (address: string, options: ConnectOptions) => Promise<Connection>
-}
+import { type Times, timesOf } from './times.js'
 
 /**
  * Sends the state of devices to an engine on another host ({@link receive}), as one: either all of it runs there, or all of it goes on here,
@@ -101,7 +49,6 @@ class Sending {
   readonly #options: SendOptions
   readonly #times: Times
   readonly #id: string
-  readonly #key = randomBytes(32).toString('base64url')
   readonly #clock: SendClock
   readonly #record: RunRecord
   // Ends everything that is in progress; never fires for what may not be given up any more.
@@ -109,7 +56,7 @@ class Sending {
   #failedIn: EnginePhase | undefined
   // Frees the pumps: of what was given up, and of what one device's failure takes with it.
   readonly #pumps = new AbortController()
-  readonly #channels: BulkChannel[] = []
+  readonly #connections: SourceConnections
   #members: Member[] = []
   #offers: OfferedDevice[] = []
   #saves: SaveSet | undefined
@@ -128,6 +75,7 @@ class Sending {
     // One listener for each device and connection is no leak.
     setMaxListeners(0, this.#work.signal, this.#pumps.signal)
     this.#id = options.id === undefined ? randomUUID() : checkMigrationId(options.id)
+    this.#connections = new SourceConnections(this.#id, options, this.#times)
     this.#record = new RunRecord('source', options.recorder)
     this.#clock = new SendClock(
       { ...options, onPhase: (phase) => this.#record.phase(phase) },
@@ -195,8 +143,11 @@ class Sending {
       await engine.dispatch({ kind: 'stopped' })
       this.#clock.enter('load')
     } catch (error) {
-      cause = this.#work.signal.aborted ? this.#work.signal.reason : error
       this.#failedIn = this.#clock.phase
+      // A destination that gives up breaks the data off, and says why.
+      if (isBrokenOff(error)) await engine.hearOut(this.#times.repeat)
+      cause = this.#work.signal.aborted ? this.#work.signal.reason : error
+      if (isBrokenOff(cause) && engine.peerTrouble !== undefined) cause = abortedByPeer(engine.peerTrouble)
       engine.reason = troubleOf(cause)
       this.#giveUp(cause)
       await engine.dispatch({ kind: 'give-up' }).catch(() => {})
@@ -206,7 +157,7 @@ class Sending {
     if (state === 'aborted' || state === 'stranded') this.#failedIn ??= this.#clock.phase
     if (state === 'done' || state === 'aborted' || state === 'stranded') this.#clock.enter('finish')
     await engine.farewell()
-    await this.#closeChannels()
+    await this.#connections.close()
     if (state === 'done') return this.#report(engine)
     // Whoever takes it up again, in this process or another, leads the devices on: no session may be in the way. They stay stopped.
     if (state === 'committed') this.#left = await this.#saves?.complete()
@@ -238,7 +189,7 @@ class Sending {
         directory,
         'source',
         this.#id,
-        await journalFacts(this.#members, to, this.#key),
+        await journalFacts(this.#members, to, this.#connections.key),
       )
     } catch (cause) {
       throw await this.#failure(cause, 'refused')
@@ -251,8 +202,7 @@ class Sending {
       record: this.#record,
       runAgain: () => this.#runAgain(),
       release: () => this.#saves?.complete() ?? Promise.resolve([]),
-      redial: (signal) =>
-        this.#dial({ type: 'resume', version: engineVersion, id: this.#id, key: this.#key }, signal),
+      redial: (signal) => this.#connections.resume(signal),
       onMessage: (message) => this.#hear(message),
       onState: (state) => {
         if (state === 'committed') this.#clock.enter('resume')
@@ -274,12 +224,8 @@ class Sending {
     const { token, memory, allowWithoutP2p = false } = this.#options
     const { signal } = this.#work
     throwIfAborted(signal)
-    const connection = await this.#dial(
+    const connection = await this.#connections.hello(
       {
-        type: 'hello',
-        version: engineVersion,
-        id: this.#id,
-        key: this.#key,
         ...(token === undefined ? {} : { token }),
         devices: this.#offers,
         memory: memory !== undefined,
@@ -289,29 +235,7 @@ class Sending {
     )
     engine.adopt(connection)
     this.#clock.enter('prepare')
-    await Promise.all(
-      [...this.#members.keys(), ...(memory === undefined ? [] : (['memory'] as const))].map(
-        async (channel) => {
-          const data = await this.#open(signal)
-          await data.send(
-            Buffer.from(
-              JSON.stringify({
-                type: 'attach',
-                version: engineVersion,
-                id: this.#id,
-                key: this.#key,
-                channel,
-              }),
-            ),
-          )
-          const bulk = await data.bulk('out')
-          this.#channels[channel === 'memory' ? this.#members.length : channel] = bulk
-          // A pump that is stuck in a connection is freed by losing it.
-          if (signal.aborted) bulk.destroy()
-          else signal.addEventListener('abort', () => bulk.destroy(), { once: true })
-        },
-      ),
-    )
+    await this.#connections.attach(this.#members.length, memory !== undefined, signal)
     await this.#orAborted(this.#ready.promise)
   }
 
@@ -330,23 +254,21 @@ class Sending {
     }
   }
 
-  #open(signal: AbortSignal): Promise<Connection> {
-    const { to, tls, connect: dial = connect } = this.#options
-    return dial(to, { signal, timeout: this.#times.connect, ...(tls === undefined ? {} : { tls }) })
-  }
-
-  async #dial(hello: EngineMessage, signal: AbortSignal): Promise<Connection> {
-    return greet(await this.#open(signal), hello, { timeout: this.#times.connect, signal })
-  }
-
   async #copy(engine: SourceEngine): Promise<void> {
     const { preCopy = false, strong = false, wiring = true, policy = drainedOnce, recovery } = this.#options
-    const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval } = this.#options
+    const { bufferSize, dataPath, maxChunk, preCopyTimeout, switchoverInterval, bandwidthLimit } =
+      this.#options
     const { signal } = this.#pumps
+    // One for all that goes the same way, and none once the devices are to stop.
+    const limit = bandwidthLimit === undefined ? undefined : new RateLimit(bandwidthLimit)
+    const rateLimit = limit ?? this.#options.rateLimit
     const saves = new SaveSet(this.#members, {
       preCopy,
       policy: this.#memory?.policy(policy) ?? policy,
-      ...defined({ recovery, bufferSize, dataPath, maxChunk, switchoverInterval }),
+      ...defined({ recovery, bufferSize, dataPath, maxChunk, switchoverInterval, rateLimit }),
+      onStopping: () => {
+        if (limit) limit.bytesPerSecond = Number.POSITIVE_INFINITY
+      },
       // It runs from when the memory is settled: the first round alone may take longer.
       ...(this.#memory === undefined
         ? defined({ preCopyTimeout })
@@ -357,7 +279,11 @@ class Sending {
     this.#saves = saves
     const outgoing = this.#members.map(
       (member, index) =>
-        new OutgoingDevice(member, this.#channels[index] as BulkChannel, { strong, wiring, signal }),
+        new OutgoingDevice(member, this.#connections.channels[index] as BulkChannel, {
+          strong,
+          wiring,
+          signal,
+        }),
     )
     try {
       await Promise.all(outgoing.map((device) => device.begin()))
@@ -365,11 +291,16 @@ class Sending {
       const memory = this.#memory
       this.#clock.enter(preCopy || memory !== undefined ? 'pre-copy' : 'stop-copy')
       const write = (save: SaveSession, index: number) => (outgoing[index] as OutgoingDevice).write(save)
-      const memoryChannel = this.#channels[this.#members.length]
+      const memoryChannel = this.#connections.channels[this.#members.length]
       if (memory === undefined || memoryChannel === undefined) await saves.save(write)
       else {
         const waits = !preCopy || this.#members.every(({ migration }) => !migration.capabilities.preCopy)
-        await memory.send(memoryChannel, saves, write, { waits, signal, preCopyTimeout })
+        await memory.send(memoryChannel, saves, write, {
+          waits,
+          signal,
+          preCopyTimeout,
+          ...defined({ rateLimit }),
+        })
       }
     } finally {
       if (signal.aborted || saves.failed)
@@ -418,47 +349,21 @@ class Sending {
   }
 
   #watchLimits(): () => void {
-    const { totalTimeout, noProgressTimeout } = this.#options
-    const timers: NodeJS.Timeout[] = []
-    const giveUp = (message: string): void => {
-      const error = Object.assign(new Error(message), { name: 'TimeoutError' })
-      const engine = this.#engine
-      this.#giveUp(new VfioAbortError(error, message))
-      // All is sent and nothing heard: still this side's to give up.
-      if (engine?.state === 'waiting') {
+    return watchLimits(this.#options, {
+      bytes: () => {
+        const devices = this.#saves?.moved.reduce((sum, moved) => sum + moved.bytes, 0) ?? 0
+        return devices + (this.#memory?.progress.bytes ?? 0)
+      },
+      idle: () => this.#saves?.idle === true,
+      exceeded: (error) => {
+        const engine = this.#engine
+        this.#giveUp(new VfioAbortError(error, error.message))
+        // All is sent and nothing heard: still this side's to give up.
+        if (engine?.state !== 'waiting') return
         engine.reason = troubleOf(error)
         engine.dispatch({ kind: 'give-up' }).catch(() => {})
-      }
-    }
-    if (totalTimeout !== undefined)
-      timers.push(
-        setTimeout(() => giveUp(`not loaded after ${totalTimeout} ms (totalTimeout)`), totalTimeout),
-      )
-    if (noProgressTimeout !== undefined) {
-      let seen = -1
-      let since = performance.now()
-      timers.push(
-        setInterval(
-          () => {
-            const devices = this.#saves?.moved.reduce((sum, moved) => sum + moved.bytes, 0) ?? 0
-            const bytes = devices + (this.#memory?.progress.bytes ?? 0)
-            if (bytes !== seen || this.#saves?.idle === true) {
-              seen = bytes
-              since = performance.now()
-            } else if (performance.now() - since >= noProgressTimeout)
-              giveUp(`no byte moved for ${noProgressTimeout} ms (noProgressTimeout)`)
-          },
-          Math.max(10, noProgressTimeout / 4),
-        ),
-      )
-    }
-    return () => {
-      for (const timer of timers) clearTimeout(timer)
-    }
-  }
-
-  async #closeChannels(): Promise<void> {
-    await Promise.all(this.#channels.map((channel) => channel?.close().catch(() => {})))
+      },
+    })
   }
 
   #report(engine: SourceEngine): SendReport {
@@ -499,6 +404,12 @@ function outcomeOf(engine: SourceEngine, state: SourceEngine['state']): EngineOu
   if (engine.failure !== undefined) return 'stuck'
   if (state === 'committed' || state === 'lost-committed') return 'unknown'
   return state === 'lost' ? 'lost' : 'aborted'
+}
+
+/** Whether a connection broke, which says nothing about why. */
+function isBrokenOff(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_VFIO_PEER_LOST'
 }
 
 /** Why the other side gave up, as an error of this one. */

@@ -130,6 +130,13 @@ export class SourceEngine {
     this.#link?.send(message)
   }
 
+  /** Waits for the destination to say why it broke off, or to be lost, for so many milliseconds at most. */
+  async hearOut(milliseconds: number): Promise<void> {
+    const until = performance.now() + milliseconds
+    while (this.#trouble === undefined && this.#link?.alive && performance.now() < until)
+      await this.#news.wait(until - performance.now())
+  }
+
   /** Speaks over this connection from now on, which has been greeted. */
   adopt(connection: Connection): void {
     this.#greeted = true

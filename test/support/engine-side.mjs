@@ -55,7 +55,7 @@ async function act({ action, specs, options, open = {}, before = [], abortAfter 
   return { devices, answer }
 }
 
-async function finish({ devices, answer }, { digest, registers = [], hold }) {
+async function finish({ devices, answer }, { digest, of, registers = [], hold }) {
   const states = await Promise.all(devices.map(stateOf))
   const read = []
   try {
@@ -63,7 +63,7 @@ async function finish({ devices, answer }, { digest, registers = [], hold }) {
       read.push(String(await (await devices[device].region(region)).readRegister(offset, width)))
     if (digest !== undefined) {
       const { createHash } = await import('node:crypto')
-      for (const device of devices) {
+      for (const device of of === undefined ? devices : of.map((index) => devices[index])) {
         const region = await device.region(digest)
         const hash = createHash('sha256')
         for (let at = 0; at < Number(region.size); at += 2 ** 20)

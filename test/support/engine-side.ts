@@ -24,8 +24,9 @@ export interface Order {
   readonly open?: Record<string, unknown>
   readonly before?: readonly (Register & { readonly value: number })[]
   readonly killAt?: KillPoint
-  /** Afterwards, a digest of this region of each device, or these registers. */
+  /** Afterwards, these registers, and a digest of this region of each device, or of those of these numbers. */
   readonly digest?: number
+  readonly of?: readonly number[]
   readonly registers?: readonly Register[]
   /** Fires the signal of the call after so many milliseconds. */
   readonly abortAfter?: number
@@ -81,10 +82,15 @@ export class EngineSide implements AsyncDisposable {
   do(order: Order): { readonly listening: Promise<string>; readonly answer: Promise<Answer> } {
     const listening = this.#event('listening').then(({ address }) => address as string)
     const answer = this.#event('done').then((message) => message as unknown as Answer)
+    const never = answer.then((said) => {
+      throw new Error(`the side ended before it listened: ${JSON.stringify(said.error)}`)
+    })
     listening.catch(() => {})
     answer.catch(() => {})
     this.child.send(order)
-    return { listening, answer }
+    const heard = Promise.race([listening, never])
+    heard.catch(() => {})
+    return { listening: heard, answer }
   }
 
   /** Resolves when the call in progress enters a phase for the first time. */

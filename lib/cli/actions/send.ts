@@ -50,6 +50,7 @@ export function sendDevices(
       recovery,
       dataPath,
       ...(bufferSize === undefined ? {} : { bufferSize }),
+      ...(options.bandwidthLimit === undefined ? {} : { bandwidthLimit: options.bandwidthLimit }),
       ...(policy === undefined
         ? {}
         : { policy, preCopyTimeout: Number.POSITIVE_INFINITY, switchoverInterval: 250 }),
