@@ -91,7 +91,7 @@ export class SaveSet {
 
   /**
    * Saves all of them; `write` reads one session to its end. The devices are in stop-copy when it resolves.
-   * @throws what failed first; {@link rollBack} has begun by then
+   * @throws what failed first; {@link rollBack} has begun by then, unless everything was read ({@link fail})
    */
   async save(write: (save: SaveSession, index: number) => Promise<void>): Promise<void> {
     await Promise.allSettled(
@@ -155,7 +155,10 @@ export class SaveSet {
     if (this.#failure) throw this.#failure.reason
   }
 
-  /** Ends all of it for `reason`; what was begun is rolled back. */
+  /**
+   * Ends all of it for `reason`; what was begun is rolled back. When everything has been read the destination may have all of it: the devices
+   * then stay stopped until whoever drives the commit protocol has them rolled back, which it must not before that is durable.
+   */
   fail(reason: unknown): void {
     if (this.#failure) return
     this.#failure = { reason }
@@ -163,7 +166,7 @@ export class SaveSet {
     this.#stopped.fail(reason)
     this.#switchover.fail(reason)
     this.#options.onFail?.()
-    void this.rollBack()
+    if (this.#saves.some((save) => save?.phase !== 'ended')) void this.rollBack()
   }
 
   /** Leads every device back as the option `recovery` says. Never rejects. Idempotent. */
