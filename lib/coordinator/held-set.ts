@@ -16,12 +16,15 @@ export class HeldSet {
     this.#members = members
   }
 
-  /** Whether they are still what was left. */
+  /**
+   * Whether they are still what was left.
+   * @throws what a device said that could not be asked: not knowing is no reason to give a copy up
+   */
   async holding(expected: ExpectedStates): Promise<Holding> {
     if (this.#members.length === 0) return 'lost'
     const held = await Promise.all(
       this.#members.map(async (member) => {
-        const state = await member.migration.state().catch((): MigrationState => 'error')
+        const state = await member.migration.state()
         return isExpected(expected, state, member)
       }),
     )
@@ -31,10 +34,8 @@ export class HeldSet {
   /** A source's devices back to running, all quiet before any runs. */
   async run(): Promise<MemberEnd[]> {
     const quiet = await this.#lead('running-p2p')
-    const ran = await this.#lead('running')
-    return Promise.all(
-      this.#members.map((member, index) => endOf(member, { error: ran[index] ?? quiet[index] })),
-    )
+    const ran = quiet.some((error) => error !== undefined) ? quiet : await this.#lead('running')
+    return Promise.all(this.#members.map((member, index) => endOf(member, { error: ran[index] })))
   }
 
   /** A source's devices to stop: the other side runs. */
@@ -52,15 +53,22 @@ export class HeldSet {
     const ran = failed === undefined ? await this.#lead('running') : []
     const error = failed ?? ran.find((one) => one !== undefined)
     if (error === undefined) return { ran: true }
-    // An attempt before the crash may have got further than this one.
-    return { ran: false, mayHaveRun: true, error }
+    const states = await Promise.all(
+      this.#members.map(({ migration }) => migration.state().catch((): MigrationState => 'running')),
+    )
+    const mayHaveRun = states.some(
+      (state, index) => !isExpected('loaded', state, this.#members[index] as Member),
+    )
+    return { ran: false, mayHaveRun, error }
   }
 
-  /** Throws the copy away, wherever it was left. */
+  /** Throws the copy away, wherever it was left. What runs is not it: it never ran. */
   reset(): Promise<MemberEnd[]> {
     return Promise.all(
       this.#members.map(async (member) =>
-        endOf(member, { error: await member.device.reset().then(nothing, itself) }),
+        endOf(member, {
+          error: (await runs(member)) ? undefined : await member.device.reset().then(nothing, itself),
+        }),
       ),
     )
   }
@@ -101,6 +109,11 @@ function isExpected(expected: ExpectedStates, state: MigrationState, { device, m
       if (migration.protocol === 'v1' && parseDeviceSpec(device.spec).kind === 'vfio-user') return loaded
       return loaded || state === 'running' || state === 'running-p2p'
   }
+}
+
+async function runs({ migration }: Member): Promise<boolean> {
+  const state = await migration.state().catch(() => 'unknown')
+  return state === 'running' || state === 'running-p2p'
 }
 
 function nothing(): undefined {

@@ -18,6 +18,8 @@ export class LoadSet {
   readonly #members: readonly Member[]
   readonly #loads: (LoadSession | undefined)[]
   readonly #settled: boolean[]
+  // A device that ran may be anywhere since.
+  #ran = false
 
   constructor(members: readonly Member[]) {
     this.#members = members
@@ -73,6 +75,7 @@ export class LoadSet {
     const load = this.#loads[index]
     if (this.#settled[index] || load === undefined) await migration.transition('running')
     else await load.complete('running')
+    this.#ran = true
   }
 
   async #each(
@@ -85,6 +88,7 @@ export class LoadSet {
 
   /** `false` only if every device says itself that it never left the state its load ended in. */
   async #mayHaveRun(): Promise<boolean> {
+    if (this.#ran) return true
     const states = await Promise.all(
       this.#members.map(({ migration }) => migration.state().catch((): MigrationState => 'running')),
     )

@@ -14,8 +14,8 @@ export interface LinkListener {
   /** Of every message that passes. */
   passed?(direction: 'out' | 'in', message: EngineMessage, bytes: number): void
   message(message: EngineMessage): void
-  /** Once, when the connection is of no more use. */
-  lost(reason: unknown): void
+  /** Once, when the connection is of no more use. @param inOrder the other side has closed it, having said all it had to say */
+  lost(reason: unknown, inOrder: boolean): void
 }
 
 /** A control connection after its greeting: messages both ways, and signs of life. What is sent may be lost without a word. */
@@ -56,7 +56,9 @@ export class ControlLink {
         const bytes = await this.#connection.receive({ timeout: this.#times.silence })
         if (this.#over) return
         if (bytes === undefined) {
-          throw new VfioError('ERR_VFIO_PEER_LOST', 'the engine at the other end has closed its connection')
+          const closed = 'the engine at the other end has closed its connection'
+          this.#lose(new VfioError('ERR_VFIO_PEER_LOST', closed), true)
+          return
         }
         const message = decodeMessage(bytes)
         this.#listener.passed?.('in', message, bytes.length)
@@ -67,12 +69,12 @@ export class ControlLink {
     }
   }
 
-  #lose(reason: unknown): void {
+  #lose(reason: unknown, inOrder = false): void {
     if (this.#over) return
     this.#over = true
     clearInterval(this.#heartbeat)
     this.#connection.destroy()
-    this.#listener.lost(reason)
+    this.#listener.lost(reason, inOrder)
   }
 
   /** Sends what was said, then ends the connection in order. The listener hears of nothing more. Idempotent. */

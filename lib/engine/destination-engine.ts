@@ -139,15 +139,17 @@ export class DestinationEngine {
       return
     }
     const before = this.#link
-    this.#link = new ControlLink(connection, linkTimes(this.#parts.times), {
+    const link = new ControlLink(connection, linkTimes(this.#parts.times), {
       passed: (direction, message, bytes) => this.#parts.record?.message(direction, message, bytes),
       message: (message) => this.#hear(message),
-      lost: (reason) => {
-        this.#toldAborted ||= this.#saidAborted
+      lost: (reason, inOrder) => {
+        if (this.#link !== link) return
+        this.#toldAborted ||= this.#saidAborted && inOrder
         this.#parts.onLost?.(reason)
         this.#news.tell()
       },
     })
+    this.#link = link
     void before?.close()
     this.#news.tell()
   }
@@ -224,13 +226,11 @@ export class DestinationEngine {
   /** Keeps answering for a while when the source may not have heard the end; then lets go of connection and journal. */
   async farewell(): Promise<void> {
     const until = performance.now() + this.#parts.times.farewell
-    // A source that has heard it closes the connection.
-    while (
-      this.state === 'aborted' &&
-      this.#link?.alive &&
-      this.failure === undefined &&
-      performance.now() < until
-    ) {
+    // A source that has heard it closes the connection. One that was told that the copy is complete may be waiting for this word, and comes back.
+    const { records } = this.#parts.journal
+    const awaited = (): boolean =>
+      this.#link?.alive === true || (records.includes('loaded') && !this.#toldAborted)
+    while (this.state === 'aborted' && awaited() && this.failure === undefined && performance.now() < until) {
       if (!(await this.#news.wait(Math.min(this.#parts.times.repeat, until - performance.now()))))
         await this.dispatch({ kind: 'silence' }).catch(() => {})
     }

@@ -10,9 +10,12 @@ export async function holderOf(spec: string): Promise<string | undefined> {
   const parsed = parseDeviceSpec(spec)
   if (parsed.kind !== 'held' && parsed.kind !== 'vfio-user') return undefined
   try {
-    const { ino, dev, ctimeNs } = await stat(parsed.path, { bigint: true })
-    return `${dev}:${ino}:${ctimeNs}`
-  } catch {
-    return undefined
+    // Not by the time of its last change, which a chmod moves.
+    const { ino, dev, birthtimeNs } = await stat(parsed.path, { bigint: true })
+    return `${dev}:${ino}:${birthtimeNs}`
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
   }
 }

@@ -2,8 +2,9 @@
 // Finishing a migration whose engine died: the same engines as before, begun where the journal says.
 import { type DestinationState, recoverDestination as destinationAfterCrash } from '../commit/destination.js'
 import { defaultJournalDirectory, Journal, type JournalSide } from '../commit/journal.js'
+import type { JournalFacts } from '../commit/journal-format.js'
 import { type SourceState, recoverSource as sourceAfterCrash } from '../commit/source.js'
-import type { Holding } from '../commit/step.js'
+import type { CommitRecord, Holding } from '../commit/step.js'
 import { HeldSet } from '../coordinator/held-set.js'
 import { endOf, type Member, type MemberEnd, membersOf } from '../coordinator/member.js'
 import { VfioEngineError, VfioError } from '../errors/index.js'
@@ -11,10 +12,12 @@ import type { MigratableDevice } from '../migration/migratable-device.js'
 import { type ConnectOptions, connect, type ListenOptions, listen } from '../transport/index.js'
 import { DestinationEngine } from './destination-engine.js'
 import { greet } from './greeting.js'
-import { engineVersion } from './messages.js'
+import { holderOf } from './holder.js'
+import { engineVersion, printable } from './messages.js'
 import { Reception } from './reception.js'
 import { abortedByPeer } from './send.js'
 import { SourceEngine } from './source-engine.js'
+import { refuseSuperseded } from './superseded.js'
 import { type EngineTimes, timesOf } from './times.js'
 
 interface CommonRecoverOptions {
@@ -76,12 +79,17 @@ export async function recoverSource(
 ): Promise<RecoverReport> {
   const { id, tls, signal, patience, resume = false } = options
   const times = timesOf(options.times)
-  const journal = await Journal.open(options.journal ?? defaultJournalDirectory(), 'source', id)
+  const directory = options.journal ?? defaultJournalDirectory()
+  const journal = await Journal.open(directory, 'source', id)
   try {
+    if (devices.length > 0) await refuseSuperseded(directory, journal.path)
     const { facts } = journal.header
-    const members = await heldMembers(devices, facts.devices.length)
+    const members = await heldMembers(devices, facts)
     const set = new HeldSet(members)
-    const holding = await set.holding(journal.records.includes('committed') ? 'stopped' : 'any')
+    const wrote = (record: CommitRecord): boolean => journal.records.includes(record)
+    // Led back, in whole or in part, they are where that got to.
+    const ledBack = wrote('aborted') || wrote('resumed-by-operator')
+    const holding = await set.holding(wrote('committed') && !ledBack ? 'stopped' : 'any')
     const key = keyOf(journal)
     const engine = new SourceEngine({
       journal,
@@ -156,11 +164,13 @@ export async function recoverDestination(
 ): Promise<RecoverReport> {
   const { id, tls, allInterfaces, signal, decide, confirmation } = options
   const times = timesOf(options.times)
-  const journal = await Journal.open(options.journal ?? defaultJournalDirectory(), 'destination', id)
+  const directory = options.journal ?? defaultJournalDirectory()
+  const journal = await Journal.open(directory, 'destination', id)
   let reception: Reception | undefined
   try {
+    if (devices.length > 0) await refuseSuperseded(directory, journal.path)
     const { facts } = journal.header
-    const members = await heldMembers(devices, facts.devices.length)
+    const members = await heldMembers(devices, facts)
     const set = new HeldSet(members)
     const committed = journal.records.some(
       (record) => record === 'committed' || record === 'promoted-by-operator',
@@ -229,13 +239,30 @@ export async function recoverDestination(
   }
 }
 
-async function heldMembers(devices: readonly MigratableDevice[], wanted: number): Promise<readonly Member[]> {
+async function heldMembers(
+  devices: readonly MigratableDevice[],
+  facts: JournalFacts,
+): Promise<readonly Member[]> {
   if (devices.length === 0) return []
+  const wanted = facts.devices.length
   if (devices.length !== wanted) {
     throw new VfioError(
       'ERR_VFIO_INCOMPATIBLE',
       `the migration is of ${wanted} devices, and ${devices.length} are here: give all of them, or none if they are lost`,
     )
+  }
+  for (const [index, device] of devices.entries()) {
+    const { spec, holder } = facts.devices[index] as JournalFacts['devices'][number]
+    if (
+      printable(device.spec, 1024) !== spec ||
+      (holder !== undefined && (await holderOf(device.spec)) !== holder)
+    ) {
+      throw new VfioError(
+        'ERR_VFIO_INCOMPATIBLE',
+        `${device.spec} is not what the migration left as ${spec}: give the devices of the journal in its order, from whoever held them, or none if they are lost`,
+        { device: device.spec },
+      )
+    }
   }
   return membersOf(devices)
 }

@@ -6,6 +6,7 @@ import type { Holding } from '../commit/step.js'
 import { parseDeviceSpec } from '../device/spec.js'
 import { Keeper } from '../ownership/index.js'
 import { holderOf } from './holder.js'
+import { supersededBy } from './superseded.js'
 
 /** Where a migration stands on this side. */
 export type RecoveryState =
@@ -17,6 +18,7 @@ export type RecoveryState =
   | 'copy-waiting'
   | 'starting'
   | 'lost'
+  | 'superseded'
 
 /** What can be done about it: options of `vfio-migrate recover`, and of {@link recoverSource} and {@link recoverDestination}. */
 export type RecoveryAction = 'finish' | 'resume' | 'promote' | 'abort'
@@ -49,8 +51,11 @@ export interface RecoveryPlan {
   readonly can: readonly RecoveryAction[]
 }
 
-/** What `summary` means. Asks the keepers that hold its devices, and opens no device. */
-export async function planRecovery(summary: JournalSummary): Promise<RecoveryPlan> {
+/** What `summary` means, among `all` journals of its directory. Asks the keepers that hold its devices, and opens no device. */
+export async function planRecovery(
+  summary: JournalSummary,
+  all: readonly JournalSummary[] = [],
+): Promise<RecoveryPlan> {
   const devices = await Promise.all(summary.facts.devices.map((device) => lookAt(device)))
   const { id, side, path, created, records, torn, facts } = summary
   const base = { id, side, path, created, records, torn, address: facts.address, devices }
@@ -62,6 +67,13 @@ export async function planRecovery(summary: JournalSummary): Promise<RecoveryPla
       check: undefined,
       can: [],
     }
+  }
+  const later = supersededBy(summary, all)
+  if (later !== undefined) {
+    const known = `The devices have been in migration ${later.id} (${later.side}) since, which says what became of them.`
+    // What it has written may still be news to the other side.
+    const can: readonly RecoveryAction[] = wroteIn(records)('aborted') ? ['finish'] : []
+    return { ...base, state: 'superseded', known, check: undefined, can }
   }
   const held = devices.every(({ holding }) => holding === 'held')
   return { ...base, ...(side === 'source' ? ofSource(summary, held) : ofDestination(summary, held)) }
@@ -124,7 +136,7 @@ function ofSource({ records }: JournalSummary, held: boolean): Meaning {
           can: ['finish'],
         }
       : lost(
-          'It was given up, and the devices were lost before they ran again: a complete copy at the destination may be the last one.',
+          'It was given up, and the devices are lost since; whether they ran again before that is not known. If they did not, a complete copy at the destination is the last one.',
         )
   }
   if (wrote('committed')) {

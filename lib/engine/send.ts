@@ -96,7 +96,7 @@ class Sending {
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#record.watch(this.#members)
     const ignoreLimits = this.#watchLimits()
-    const ignoreDevices = watchDevices(this.#members, (error) => this.#giveUp(error))
+    const ignoreDevices = watchDevices(this.#members, (error) => this.#mayNotGoOn(error))
     try {
       return await this.#send()
     } finally {
@@ -140,8 +140,8 @@ class Sending {
       await this.#connectAll(engine)
       await this.#copy(engine)
       throwIfAborted(this.#work.signal)
-      await engine.dispatch({ kind: 'stopped' })
       this.#clock.enter('load')
+      await engine.stopped()
     } catch (error) {
       this.#failedIn = this.#clock.phase
       // A destination that gives up breaks the data off, and says why.
@@ -355,15 +355,18 @@ class Sending {
         return devices + (this.#memory?.progress.bytes ?? 0)
       },
       idle: () => this.#saves?.idle === true,
-      exceeded: (error) => {
-        const engine = this.#engine
-        this.#giveUp(new VfioAbortError(error, error.message))
-        // All is sent and nothing heard: still this side's to give up.
-        if (engine?.state !== 'waiting') return
-        engine.reason = troubleOf(error)
-        engine.dispatch({ kind: 'give-up' }).catch(() => {})
-      },
+      exceeded: (error) => this.#mayNotGoOn(new VfioAbortError(error, error.message)),
     })
+  }
+
+  /** Gives up until the commit, also when all is sent and only the other side's word is missing. */
+  #mayNotGoOn(reason: unknown): void {
+    const engine = this.#engine
+    this.#giveUp(reason)
+    if (engine?.state !== 'waiting') return
+    if (!this.#work.signal.aborted) this.#work.abort(reason)
+    engine.reason = troubleOf(reason)
+    engine.dispatch({ kind: 'give-up' }).catch(() => {})
   }
 
   #report(engine: SourceEngine): SendReport {

@@ -61,16 +61,27 @@ export class SourceConnections {
   /** Makes the data connections. @param signal also frees whoever is stuck in one, by losing it */
   async attach(devices: number, memory: boolean, signal: AbortSignal): Promise<void> {
     const names = [...Array(devices).keys(), ...(memory ? (['memory'] as const) : [])]
-    await Promise.all(
+    const attached = await Promise.allSettled(
       names.map(async (channel, index) => {
-        const connection = await this.#open(signal)
-        await connection.send(encodeMessage({ type: 'attach', ...this.#identity, channel }))
-        const bulk = await connection.bulk('out')
+        const bulk = await this.#attachOne(channel, signal)
         this.#channels[index] = bulk
         if (signal.aborted) bulk.destroy()
         else signal.addEventListener('abort', () => bulk.destroy(), { once: true })
       }),
     )
+    const failed = attached.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  async #attachOne(channel: number | 'memory', signal: AbortSignal): Promise<BulkChannel> {
+    const connection = await this.#open(signal)
+    try {
+      await connection.send(encodeMessage({ type: 'attach', ...this.#identity, channel }))
+      return await connection.bulk('out')
+    } catch (error) {
+      connection.destroy()
+      throw error
+    }
   }
 
   async close(): Promise<void> {

@@ -122,6 +122,12 @@ export class SourceEngine {
     return this.#party.settled()
   }
 
+  /** The devices are stopped and everything is sent. That it is loaded may have been heard before this. */
+  async stopped(): Promise<void> {
+    await this.dispatch({ kind: 'stopped' })
+    if (this.moments.loadedAt !== undefined) await this.dispatch({ kind: 'message', message: 'loaded' })
+  }
+
   dispatch(event: SourceEvent): Promise<SourceState> {
     return this.#party.dispatch(event)
   }

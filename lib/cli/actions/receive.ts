@@ -7,6 +7,7 @@ import { openDevices } from '../device-set.js'
 import { checkEnding, checkReceiver, deposit, endingText, plannedEnding, untilAborted } from '../ending.js'
 import { journalOf, readTokens, tlsOf } from '../engine-options.js'
 import { receiveCommandReport } from '../engine-report.js'
+import { keptOpen } from '../kept-open.js'
 import { withRunReport } from '../run-recording.js'
 import { UsageError } from '../usage-error.js'
 
@@ -24,23 +25,25 @@ export function receiveDevices(
     const tokens = tokenFile === undefined ? [] : await readTokens(tokenFile)
     await using devices = await openDevices(specs, signal)
     for (const device of devices.list) checkEnding(ending, device)
-    const received = await receive(devices.list, {
-      listen,
-      ...connection,
-      ...journalOf(options),
-      allow: allow.map(ruleOf),
-      tokens,
-      allInterfaces,
-      allowWithoutP2p,
-      holdOn: true,
-      signal,
-      recorder: run.recorder,
-      onListening: (address) => {
-        context.tell({ json: { event: 'listening', address }, text: `listening at ${address}` })
-      },
-      onRefused: (peer, error) => progress.note(`${peer} was sent away: ${error.message}`),
-      onProgress: (sample) => progress.update(sample),
-    })
+    const received = await keptOpen(context, () =>
+      receive(devices.list, {
+        listen,
+        ...connection,
+        ...journalOf(options),
+        allow: allow.map(ruleOf),
+        tokens,
+        allInterfaces,
+        allowWithoutP2p,
+        holdOn: true,
+        signal,
+        recorder: run.recorder,
+        onListening: (address) => {
+          context.tell({ json: { event: 'listening', address }, text: `listening at ${address}` })
+        },
+        onRefused: (peer, error) => progress.note(`${peer} was sent away: ${error.message}`),
+        onProgress: (sample) => progress.update(sample),
+      }),
+    )
     await run.write()
     const digests = await devices.digests(options.digest, signal)
     const heldAs: string[] = []

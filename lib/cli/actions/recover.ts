@@ -20,7 +20,7 @@ export async function recover(
   const meant = journals.filter(
     (journal) => (id === undefined || journal.id === id) && (side === undefined || journal.side === side),
   )
-  const plans = await Promise.all(meant.map(planRecovery))
+  const plans = await Promise.all(meant.map((journal) => planRecovery(journal, journals)))
   if (!finish && !resume && !promote && !abort) {
     if (id !== undefined && plans.length === 0) throw noSuch(id, directory)
     const shown = plans.filter(({ can }) => options.all === true || id !== undefined || can.length > 0)
@@ -43,7 +43,7 @@ async function finishOne(
 ): Promise<void> {
   const { resume = false, promote = false, abort = false, to, listen, allInterfaces = false } = options
   const { signal } = context
-  const held = plan.devices.every(({ holding }) => holding === 'held')
+  const held = plan.state !== 'superseded' && plan.devices.every(({ holding }) => holding === 'held')
   await using devices: DeviceSet = await openDevices(
     held ? plan.devices.map(({ device }) => device) : [],
     signal,

@@ -5,6 +5,7 @@ import type { SendCommandOptions } from '../commands/send.js'
 import { openDevices } from '../device-set.js'
 import { journalOf, readTokens, tlsOf } from '../engine-options.js'
 import { sendCommandReport } from '../engine-report.js'
+import { keptOpen } from '../kept-open.js'
 import { setPolicyOf } from '../policy-choice.js'
 import { withRunReport } from '../run-recording.js'
 
@@ -38,30 +39,32 @@ export function sendDevices(
           'the other side was told to run: its answer is waited for, since the devices here would be lost with this process',
         )
     })
-    const sent = await send(devices.list, {
-      to,
-      ...connection,
-      ...journalOf(options),
-      ...(id === undefined ? {} : { id }),
-      ...(token === undefined ? {} : { token }),
-      allowWithoutP2p,
-      strong,
-      preCopy,
-      recovery,
-      dataPath,
-      ...(bufferSize === undefined ? {} : { bufferSize }),
-      ...(options.bandwidthLimit === undefined ? {} : { bandwidthLimit: options.bandwidthLimit }),
-      ...(policy === undefined
-        ? {}
-        : { policy, preCopyTimeout: Number.POSITIVE_INFINITY, switchoverInterval: 250 }),
-      holdOn: true,
-      signal,
-      recorder: run.recorder,
-      onProgress: (sample) => {
-        committed ||= sample.phase === 'resume'
-        progress.update(sample)
-      },
-    })
+    const sent = await keptOpen(context, () =>
+      send(devices.list, {
+        to,
+        ...connection,
+        ...journalOf(options),
+        ...(id === undefined ? {} : { id }),
+        ...(token === undefined ? {} : { token }),
+        allowWithoutP2p,
+        strong,
+        preCopy,
+        recovery,
+        dataPath,
+        ...(bufferSize === undefined ? {} : { bufferSize }),
+        ...(options.bandwidthLimit === undefined ? {} : { bandwidthLimit: options.bandwidthLimit }),
+        ...(policy === undefined
+          ? {}
+          : { policy, preCopyTimeout: Number.POSITIVE_INFINITY, switchoverInterval: 250 }),
+        holdOn: true,
+        signal,
+        recorder: run.recorder,
+        onProgress: (sample) => {
+          committed ||= sample.phase === 'resume'
+          progress.update(sample)
+        },
+      }),
+    )
     await run.write()
     context.report(sendCommandReport(sent, digests))
     return undefined
