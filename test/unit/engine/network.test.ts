@@ -26,7 +26,7 @@ async function tlsOf(host: string, folder: string) {
   return { ca: certificate('authority'), cert: certificate(host), key }
 }
 // Impatient, so that twenty cut cables take no longer than they must.
-const times = { heartbeat: 100, silence: 1500, repeat: 200, farewell: 4000, connect: 1500 }
+const times = { heartbeat: 100, silence: 1000, repeat: 200, farewell: 2500, connect: 1000 }
 
 const here = `vfm${process.pid}a`
 const there = `vfm${process.pid}b`
@@ -106,7 +106,7 @@ async function migration(cutAt?: number, mendAfter?: number) {
       allow: [{ certificate: 'host-b.example' }],
       journal: two.destinationJournal,
       times,
-      confirmation: 7000,
+      confirmation: 5000,
     },
     abortAfter: 15_000,
     digest: BAR2,
@@ -122,7 +122,7 @@ async function migration(cutAt?: number, mendAfter?: number) {
       tls: { ...(await tlsOf('host-b', two.folder)), servername: 'host-a.example' },
       journal: two.sourceJournal,
       times,
-      patience: 8000,
+      patience: 6000,
       preCopy: true,
       strong: true,
     },
@@ -206,7 +206,7 @@ network.it(
       // One in four about when it is committed.
       const at = (cut % 4 === 3 ? 0.85 + Math.random() * 0.2 : Math.random()) * usualMs
       // Soon enough to go on, too late to go on, or never.
-      const mendAfter = [300 + Math.random() * 500, 2000 + Math.random() * 1500, undefined][cut % 3]
+      const mendAfter = [300 + Math.random() * 500, 1500 + Math.random() * 800, undefined][cut % 3]
       const { sent, received } = await migration(at, mendAfter)
       const said = verdict(sent, received)
       verdicts.set(said, (verdicts.get(said) ?? 0) + 1)
