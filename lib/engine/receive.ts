@@ -31,6 +31,7 @@ import { Authorisation, type AuthorisationOptions } from './authorisation.js'
 import { DestinationEngine } from './destination-engine.js'
 import { receiveDevice } from './device-channel.js'
 import { watchDevices } from './device-news.js'
+import { throwIfGivenUp, unlessGivenUp } from './given-up.js'
 import { journalFacts } from './journal-facts.js'
 import { decodeProfile, type EngineMessage, engineVersion, type MessageOf, troubleOf } from './messages.js'
 import { ReceiveClock, type ReceiveProgress, type ReceiveReport } from './receive-report.js'
@@ -306,7 +307,7 @@ class Receiving {
       ...(maxChunk === undefined ? {} : { maxChunk }),
     })
     const { channels, memoryChannel } = await this.#channels(reception)
-    this.#throwIfGivenUp()
+    throwIfGivenUp(this.#work.signal)
     engine.send({ type: 'ready' })
     this.#clock.enter('load')
     const work = this.#members.map((member, index) =>
@@ -326,7 +327,7 @@ class Receiving {
       })
     }
     const ended = await Promise.allSettled(work)
-    this.#throwIfGivenUp()
+    throwIfGivenUp(this.#work.signal)
     const failed = ended.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
@@ -354,21 +355,10 @@ class Receiving {
   /** A pump that is stuck in a connection is freed by losing it. */
   async #channel(coming: Promise<BulkChannel>): Promise<BulkChannel> {
     const { signal } = this.#work
-    let onAbort: () => void = () => {}
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason)
-      if (signal.aborted) onAbort()
-      else signal.addEventListener('abort', onAbort, { once: true })
-    })
-    const channel = await Promise.race([coming, aborted])
-    signal.removeEventListener('abort', onAbort)
+    const channel = await unlessGivenUp(coming, signal)
     if (signal.aborted) channel.destroy()
     else signal.addEventListener('abort', () => channel.destroy(), { once: true })
     return channel
-  }
-
-  #throwIfGivenUp(): void {
-    if (this.#work.signal.aborted) throw this.#work.signal.reason
   }
 
   #hear(message: EngineMessage): void {

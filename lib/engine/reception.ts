@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { throwIfAborted, VfioError } from '../errors/index.js'
+import { VfioError } from '../errors/index.js'
 import type { BulkChannel, Connection, Listener } from '../transport/index.js'
 import { equal } from './authorisation.js'
+import { unlessGivenUp } from './given-up.js'
 import {
   decodeMessage,
   type EngineMessage,
@@ -58,7 +59,7 @@ export class Reception {
 
   /** The control connection of the migration that was welcomed. */
   session(signal: AbortSignal): Promise<Connection> {
-    return this.#session.wait(signal)
+    return unlessGivenUp(this.#session.promise, signal)
   }
 
   /** Where the data of a device comes in, once its connection is there. */
@@ -178,20 +179,6 @@ class Promised<T> {
     this.settled = true
     this.value = value
     this.#resolve(value)
-  }
-
-  async wait(signal: AbortSignal): Promise<T> {
-    throwIfAborted(signal)
-    let onAbort: () => void = () => {}
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
-    try {
-      return await Promise.race([this.promise, aborted])
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
   }
 }
 

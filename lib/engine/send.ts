@@ -23,6 +23,7 @@ import type { SetPolicy } from '../policy/index.js'
 import type { BulkChannel } from '../transport/index.js'
 import { OutgoingDevice } from './device-channel.js'
 import { watchDevices } from './device-news.js'
+import { throwIfGivenUp, unlessGivenUp } from './given-up.js'
 import { journalFacts } from './journal-facts.js'
 import { OutgoingMemory } from './memory-channel.js'
 import { type EngineMessage, encodeProfile, type OfferedDevice, printable, troubleOf } from './messages.js'
@@ -236,22 +237,7 @@ class Sending {
     engine.adopt(connection)
     this.#clock.enter('prepare')
     await this.#connections.attach(this.#members.length, memory !== undefined, signal)
-    await this.#orAborted(this.#ready.promise)
-  }
-
-  async #orAborted<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.#work
-    throwIfGivenUp(signal)
-    let onAbort: () => void = () => {}
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
-    try {
-      return await Promise.race([work, aborted])
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+    await unlessGivenUp(this.#ready.promise, this.#work.signal)
   }
 
   async #copy(engine: SourceEngine): Promise<void> {
@@ -427,10 +413,6 @@ export function abortedByPeer({
 }
 
 const drainedOnce: SetPolicy = () => 'switch'
-
-function throwIfGivenUp(signal: AbortSignal): void {
-  if (signal.aborted) throw signal.reason
-}
 
 function promised(): { resolve: () => void; promise: Promise<void> } {
   let resolve: () => void = () => {}
