@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+
 export type { AllowRule, AuthorisationOptions } from './authorisation.js'
+export type { EnginePhaseReport, EngineProgress } from './engine-clock.js'
 export type { MemoryReport } from './memory-channel.js'
 export { type ReceiveOptions, receive } from './receive.js'
 export type { ReceivedState, ReceiveProgress, ReceiveReport } from './receive-report.js'
@@ -21,8 +23,6 @@ export { send } from './send.js'
 export type { SendLimits } from './send-limits.js'
 export type { SendOptions } from './send-options.js'
 export type {
-  EnginePhaseReport,
-  EngineProgress,
   SendReport,
   SentDevice,
 } from './send-report.js'

@@ -31,10 +31,11 @@ import { Authorisation, type AuthorisationOptions } from './authorisation.js'
 import { DestinationEngine } from './destination-engine.js'
 import { receiveDevice } from './device-channel.js'
 import { watchDevices } from './device-news.js'
+import { EngineClock } from './engine-clock.js'
 import { throwIfGivenUp, unlessGivenUp } from './given-up.js'
 import { journalFacts } from './journal-facts.js'
 import { decodeProfile, type EngineMessage, engineVersion, type MessageOf, troubleOf } from './messages.js'
-import { ReceiveClock, type ReceiveProgress, type ReceiveReport } from './receive-report.js'
+import { type ReceiveProgress, type ReceiveReport, receiveReport } from './receive-report.js'
 import { Reception } from './reception.js'
 import { RunRecord } from './run-record.js'
 import { abortedByPeer } from './send.js'
@@ -95,7 +96,7 @@ class Receiving {
   readonly #devices: readonly MigratableDevice[]
   readonly #options: ReceiveOptions
   readonly #times: Times
-  readonly #clock: ReceiveClock
+  readonly #clock: EngineClock
   readonly #record: RunRecord
   readonly #authorisation: Authorisation
   // Ends the receiving in progress; never fires for what may not be given up any more.
@@ -119,9 +120,9 @@ class Receiving {
     setMaxListeners(0, this.#work.signal)
     this.#authorisation = new Authorisation(parseAddress(options.listen).kind, options)
     this.#record = new RunRecord('destination', options.recorder)
-    this.#clock = new ReceiveClock(
+    this.#clock = new EngineClock(
       { ...options, onPhase: (phase) => this.#record.phase(phase) },
-      () => this.#loads,
+      { moved: () => this.#loads?.moved ?? [] },
     )
   }
 
@@ -408,7 +409,7 @@ class Receiving {
   }
 
   #report(engine: DestinationEngine, state: DestinationState): ReceiveReport {
-    return this.#clock.report({
+    return receiveReport(this.#clock, {
       id: this.#id,
       from: this.#peer,
       members: this.#members,

@@ -23,6 +23,7 @@ import type { SetPolicy } from '../policy/index.js'
 import type { BulkChannel } from '../transport/index.js'
 import { OutgoingDevice } from './device-channel.js'
 import { watchDevices } from './device-news.js'
+import { EngineClock } from './engine-clock.js'
 import { throwIfGivenUp, unlessGivenUp } from './given-up.js'
 import { journalFacts } from './journal-facts.js'
 import { OutgoingMemory } from './memory-channel.js'
@@ -30,7 +31,7 @@ import { type EngineMessage, encodeProfile, type OfferedDevice, printable, troub
 import { RunRecord } from './run-record.js'
 import { watchLimits } from './send-limits.js'
 import type { SendOptions } from './send-options.js'
-import { SendClock, type SendReport } from './send-report.js'
+import { type SendReport, sendReport, switchOf } from './send-report.js'
 import { SourceConnections } from './source-connections.js'
 import { SourceEngine } from './source-engine.js'
 import { type Times, timesOf } from './times.js'
@@ -50,7 +51,7 @@ class Sending {
   readonly #options: SendOptions
   readonly #times: Times
   readonly #id: string
-  readonly #clock: SendClock
+  readonly #clock: EngineClock
   readonly #record: RunRecord
   // Ends everything that is in progress; never fires for what may not be given up any more.
   readonly #work = new AbortController()
@@ -78,10 +79,13 @@ class Sending {
     this.#id = options.id === undefined ? randomUUID() : checkMigrationId(options.id)
     this.#connections = new SourceConnections(this.#id, options, this.#times)
     this.#record = new RunRecord('source', options.recorder)
-    this.#clock = new SendClock(
+    this.#clock = new EngineClock(
       { ...options, onPhase: (phase) => this.#record.phase(phase) },
-      () => this.#saves,
-      () => this.#memory,
+      {
+        moved: () => this.#saves?.moved ?? [],
+        switched: () => switchOf(this.#saves),
+        memory: () => this.#memory?.progress,
+      },
     )
   }
 
@@ -356,7 +360,8 @@ class Sending {
   }
 
   #report(engine: SourceEngine): SendReport {
-    const report = this.#clock.report({
+    const report = sendReport(this.#clock, {
+      memory: this.#memory,
       id: this.#id,
       members: this.#members,
       saves: this.#saves as SaveSet,
