@@ -4,6 +4,8 @@ import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { Container } from '../../lib/device/kernel/container.js'
 import { KernelGroup } from '../../lib/device/kernel/group.js'
@@ -202,7 +204,13 @@ requires(
   afterAll(() => removeDevice(uuid))
 
   async function resources(): Promise<Record<'descriptors' | 'memories' | 'threads', number>> {
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 10))
+    // The thread of a closed handle ends when the handle is collected.
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    for (let turn = 0; turn < 20; turn++) {
+      collect()
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
     return {
       descriptors: readdirSync('/proc/self/fd').length,
       memories: readFileSync('/proc/self/maps', 'utf8').split('vfio-migration-dma').length - 1,
