@@ -6,6 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { Journal } from '../../lib/commit/journal.js'
+import { planRecovery } from '../../lib/index.js'
 import { jsonOf, type Running, run, start } from '../support/command.js'
 import { EngineSide, type KillPoint, type Order } from '../support/engine-side.js'
 import { expectedMemory } from '../support/generator.js'
@@ -208,8 +210,12 @@ requires(
     } else {
       expect(await sending.answer).toMatchObject({ ok: true, states: ['stop', 'stop'] })
     }
-    expect(await planOf('here')).toMatchObject({ state: 'finished' })
-    expect(await planOf('there')).toMatchObject({ state: 'finished' })
+    for (const one of ['here', 'there']) {
+      const { journals } = await Journal.list(join(folder, one))
+      expect(await Promise.all(journals.map((journal) => planRecovery(journal)))).toMatchObject([
+        { state: 'finished', can: [] },
+      ])
+    }
     // The keepers hold them as they were left.
     await using after = await EngineSide.start()
     const left = after.do({
