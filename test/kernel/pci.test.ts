@@ -290,8 +290,8 @@ requires('an AHCI controller on the root bus', ahci !== '', 'npm run test:kernel
 
     it('has no hot reset, and says why', async () => {
       const device = await opened(ahci)
-      for (const refused of [device.hotResetInfo(), device.hotReset()]) {
-        await expect(refused).rejects.toMatchObject({
+      for (const request of [() => device.hotResetInfo(), () => device.hotReset()]) {
+        await expect(request()).rejects.toMatchObject({
           code: 'ENODEV',
           message: expect.stringContaining('root bus'),
         })
