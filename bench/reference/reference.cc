@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A contender as a worker: says `ready`, then moves one whole save into the descriptor for each line `round`
 // that it is given, and prints what that took as a line of JSON.
-//   vfm-reference --contender serial|best --source v1-mapped|v1-trapped|v2 --bytes N --fd N
+//   vfm-reference --contender serial|best|ours|ours-frames --source v1-mapped|v1-trapped|v2 --bytes N --fd N
 //                 [--chunk N] [--overlap 0|1] [--buffers N] [--sndbuf N] [--device-chunk N] [--nice N]
 //                 [--device PATH [--region N]]
 #include <sys/resource.h>
@@ -14,6 +14,7 @@
 
 #include "arguments.h"
 #include "best.h"
+#include "ours.h"
 #include "serial.h"
 #include "usage.h"
 
@@ -31,9 +32,12 @@ int main(int count, char** words) {
   }
   bench::Source source = bench::Source::open(arguments);
   const std::string name = arguments.text("contender", "serial");
-  if (name != "serial" && name != "best") bench::die("--contender is serial or best, not " + name);
-  const auto contender =
-      name == "best" ? bench::bestContender(source, tuning) : bench::serialContender(source, tuning);
+  std::unique_ptr<bench::Contender> contender;
+  if (name == "serial") contender = bench::serialContender(source, tuning);
+  if (name == "best") contender = bench::bestContender(source, tuning);
+  if (name == "ours") contender = bench::oursContender(tuning, bench::Framing::kRaw);
+  if (name == "ours-frames") contender = bench::oursContender(tuning, bench::Framing::kFrames);
+  if (!contender) bench::die("--contender is serial, best, ours or ours-frames, not " + name);
 
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {

@@ -6,9 +6,11 @@
 
 #include <cstdlib>
 
+#include "core/data/session_source.h"
 #include "core/kernel/open_device.h"
 #include "core/simulated/simulated_device.h"
 #include "core/v1/registers.h"
+#include "core/v1/save_rounds.h"
 #include "uapi/migration_v2.h"
 
 namespace bench {
@@ -120,6 +122,12 @@ Piece Source::next(uint8_t* buffer, size_t size) {
     done += must(device_->readRegion(region_, offset + done, {buffer + done, length - done}), "data");
   }
   return {buffer, length};
+}
+
+std::unique_ptr<vfm::ChunkSource> Source::chunks(size_t bufferSize) const {
+  if (kind_ == Kind::kV2) return std::make_unique<vfm::SessionSource>(session_, bufferSize);
+  const auto path = kind_ == Kind::kV1Mapped ? vfm::DataPath::kMapped : vfm::DataPath::kTrapped;
+  return std::make_unique<vfm::V1SaveRounds>(device_, region_, path, size_t{1} << 30);
 }
 
 }  // namespace bench

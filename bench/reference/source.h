@@ -9,6 +9,7 @@
 #include <string>
 
 #include "arguments.h"
+#include "core/data/chunk_source.h"
 #include "core/device/device.h"
 #include "core/device/mapping.h"
 #include "core/device/session.h"
@@ -36,6 +37,8 @@ class Source {
   // The next bytes, at most `size` of them in `buffer`. v1 mapped: where the device has them, and `buffer`
   // may be null; the call after acknowledges them, as does that of v1 trapped. v1 wants room for a chunk.
   Piece next(uint8_t* buffer, size_t size);
+  // The same data as the library's pumps want it. Of the stopped device; instead of next().
+  std::unique_ptr<vfm::ChunkSource> chunks(size_t bufferSize) const;
 
  private:
   uint64_t registerAt(uint64_t offset);
@@ -45,7 +48,7 @@ class Source {
   uint32_t region_ = 9;
   uint64_t deviceChunk_ = 0;
   std::shared_ptr<vfm::Device> device_;
-  std::unique_ptr<vfm::Session> session_;
+  std::shared_ptr<vfm::Session> session_;
   std::shared_ptr<vfm::Mapping> mapping_;
   uint64_t mappedAt_ = 0;
 };

@@ -8,6 +8,7 @@
 #include "core/base/result.h"
 #include "core/base/span.h"
 #include "core/data/flight_ring.h"
+#include "core/data/memory.h"
 #include "core/device/session.h"
 
 namespace vfm {
@@ -25,8 +26,14 @@ class ChunkSource {
   // The next chunk, in memory that the next call may overwrite (that is the acknowledge of v1). One thread at
   // a time.
   virtual Result<Turn> next() = 0;
+  // The next chunk, in `memory` if it has to be copied or read at all: allocated where it is null or too
+  // small, and nobody else's. Where the chunk can be used in the device's own memory (v1 through a mapping),
+  // `memory` stays as it is, and the next call may overwrite the chunk.
+  virtual Result<Turn> nextInto(std::shared_ptr<Memory>& memory) = 0;
   // The next chunk, in memory that nobody else will touch.
   virtual Result<Turn> nextOwned() = 0;
+  // From now on at most about `bytes` a chunk, where chunks may be cut anywhere (v2). One thread at a time.
+  virtual void limitChunks(size_t /*bytes*/) {}
   // From any thread: calls in progress and to come return Reason::kCancelled as soon as the backend can.
   virtual void cancel() = 0;
   // Where to note what chunks alone do not show, before the first of them; the pumps note the chunks.

@@ -1,43 +1,178 @@
 // SPDX-License-Identifier: MIT
 #include "core/data/pump.h"
 
+#include <sched.h>
+
+#include <algorithm>
+#include <thread>
+#include <type_traits>
+
+#include "core/data/write_behind.h"
+#include "core/threads/background.h"
+
 namespace vfm {
 namespace {
 
+// How many pumps of this process are at work: where each processor has one already, a second thread for any
+// of them only gets in the way of the others.
+class AtWork {
+ public:
+  AtWork() { count_.fetch_add(1, std::memory_order_relaxed); }
+  ~AtWork() { count_.fetch_sub(1, std::memory_order_relaxed); }
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+  static bool roomForTwoEach() {
+    static const int processors = std::max<int>(static_cast<int>(std::thread::hardware_concurrency()), 1);
+    return 2 * count_.load(std::memory_order_relaxed) <= processors;
+  }
+
+ private:
+  static std::atomic<int> count_;
+};
+std::atomic<int> AtWork::count_{0};
+
+// Four of them fit the caches of two processors; larger ones are written in turn with their reading.
+constexpr size_t kLargestBehind = size_t{4} << 20;
+
+// One pump from a source: reads on the calling thread, and writes there too or on one of its own.
 template <typename Put>
-Result<Pumped> drain(ChunkSource& source, PumpControl& control, const Pace& pace, Put&& put) {
-  Pumped total;
-  for (;;) {
-    if (pace.limit != nullptr) {
-      if (Status admitted = pace.limit->admit(*pace.cancellation, control.pause); !admitted) {
-        return std::move(admitted).failure();
+class Drain {
+ public:
+  // `put`: Status(ConstBytes), one chunk into the sink.
+  Drain(ChunkSource& source, PumpControl& control, const Pace& pace, Put put)
+      : source_(source), control_(control), pace_(pace), put_(std::move(put)) {}
+
+  Result<Pumped> run() {
+    control_.mode.begin(PumpMode::Clock::now());
+    for (;;) {
+      auto border = atBorder();
+      if (!border) return std::move(border).failure();
+      if (*border) {
+        total_.progress = Progress::kBytes;
+        return finished();
+      }
+      const bool behind = control_.mode.overlapped() && pace_.limit == nullptr && AtWork::roomForTwoEach();
+      auto progress = behind ? stepBehind() : stepInTurn();
+      if (!progress) return std::move(progress).failure();
+      if (*progress != Progress::kBytes) {
+        total_.progress = *progress;
+        return finished();
       }
     }
-    if (control.pauseAsked()) {
-      total.progress = Progress::kBytes;
-      return total;
+  }
+
+ private:
+  // Whether the pump is to pause here.
+  Result<bool> atBorder() {
+    if (pace_.limit != nullptr) {
+      if (Status admitted = pace_.limit->admit(*pace_.cancellation, control_.pause); !admitted)
+        return std::move(admitted).failure();
     }
-    ChunkTimer timer(*control.flight, ChunkTimer::Device::kFirst);
-    auto turn = source.next();
+    return control_.pauseAsked();
+  }
+
+  Result<Progress> stepInTurn() {
+    if (Status settled = settle(); !settled) return std::move(settled).failure();
+    ChunkTimer timer(*control_.flight, ChunkTimer::Device::kFirst);
+    auto turn = source_.next();
     if (!turn) {
       timer.failed(turn.failure());
       return std::move(turn).failure();
     }
     timer.half();
-    if (turn->progress != Progress::kBytes) {
-      total.progress = turn->progress;
-      return total;
-    }
-    if (Status moved = put(ConstBytes{turn->bytes}); !moved) {
+    if (turn->progress != Progress::kBytes) return turn->progress;
+    if (Status moved = put_(ConstBytes{turn->bytes}); !moved) {
       timer.failed(moved.failure());
       return std::move(moved).failure();
     }
     timer.done(turn->bytes.size);
-    control.count(turn->bytes.size);
-    if (pace.limit != nullptr) pace.limit->pay(turn->bytes.size);
-    total.bytes += turn->bytes.size;
-    total.chunks += 1;
+    control_.count(turn->bytes.size);
+    if (pace_.limit != nullptr) pace_.limit->pay(turn->bytes.size);
+    count(turn->bytes.size);
+    ::sched_yield();
+    return Progress::kBytes;
   }
+
+  Result<Progress> stepBehind() {
+    if (!behind_) {
+      auto started = WriteBehind::start([this](WriteBehind::Slot& slot) { return write(slot); });
+      if (!started) {  // no thread to be had: then without
+        control_.mode.settleOnSerial();
+        return stepInTurn();
+      }
+      behind_ = std::move(*started);
+    }
+    WriteBehind::Slot& slot = behind_->slot();
+    if (behind_->failed()) return behind_->settle().failure();
+    slot.timer.emplace(*control_.flight, ChunkTimer::Device::kFirst);
+    auto turn = source_.nextInto(slot.memory);
+    if (!turn) {
+      slot.timer->failed(turn.failure());
+      // What was read before is written, as it would have been by one thread.
+      if (Status settled = behind_->settle(); !settled) return std::move(settled).failure();
+      return std::move(turn).failure();
+    }
+    slot.timer->half();
+    if (turn->progress != Progress::kBytes) {
+      slot.timer.reset();
+      return turn->progress;
+    }
+    slot.chunk = turn->bytes;
+    behind_->hand();
+    const bool own = turn->memory == slot.memory;
+    if (!own || turn->bytes.size > kLargestBehind) {
+      if (!own) {  // the device's own memory, which its next turn may change
+        if (Status settled = settle(); !settled) return std::move(settled).failure();
+      }
+      control_.mode.settleOnSerial();
+    }
+    count(turn->bytes.size);
+    ::sched_yield();
+    return Progress::kBytes;
+  }
+
+  // On the thread that writes.
+  Status write(WriteBehind::Slot& slot) {
+    Status moved = put_(slot.chunk);
+    if (!moved) {
+      slot.timer->failed(moved.failure());
+      return moved;
+    }
+    slot.timer->done(slot.chunk.size);
+    control_.count(slot.chunk.size);
+    return moved;
+  }
+
+  void count(size_t bytes) {
+    total_.bytes += bytes;
+    total_.chunks += 1;
+    control_.mode.moved(bytes, [] { return PumpMode::Clock::now(); });
+  }
+
+  Status settle() { return behind_ ? behind_->settle() : Status::success(); }
+
+  Result<Pumped> finished() {
+    if (Status settled = settle(); !settled) return std::move(settled).failure();
+    return total_;
+  }
+
+  const AtWork atWork_;
+  const Background background_;
+  ChunkSource& source_;
+  PumpControl& control_;
+  const Pace& pace_;
+  Put put_;
+  Pumped total_;
+  std::unique_ptr<WriteBehind> behind_;  // last: its thread uses the others
+};
+
+// Small enough for its cache lines to be still there when they are written.
+constexpr size_t kChunk = size_t{512} << 10;
+
+template <typename Put>
+Result<Pumped> drain(ChunkSource& source, PumpControl& control, const Pace& pace, Put&& put) {
+  source.limitChunks(kChunk);
+  return Drain<std::decay_t<Put>>(source, control, pace, std::forward<Put>(put)).run();
 }
 
 template <typename Take>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Moves chunks between a device and a descriptor, a stream or another device, on the calling thread. The
-// bytes are touched by nothing but the system calls, the checksum, and one copy where memory has to be
-// crossed.
+// Moves chunks between a device and a descriptor, a stream or another device, on the calling thread and,
+// where that was measured to be faster, a second one that writes. The bytes are touched by nothing but the
+// system calls, the checksum, and one copy where memory has to be crossed.
 #pragma once
 
 #include <atomic>
@@ -12,6 +12,7 @@
 #include "core/data/chunk_source.h"
 #include "core/data/flight_ring.h"
 #include "core/data/frame_cursor.h"
+#include "core/data/pump_mode.h"
 #include "core/data/rate_limit.h"
 #include "core/io/cancellation.h"
 #include "core/io/input.h"
@@ -26,6 +27,7 @@ struct PumpControl {
   std::atomic<uint64_t> chunks{0};
   std::atomic<bool> pause{false};  // a running pump stops at the next chunk border and clears it
   const std::shared_ptr<FlightRing> flight = std::make_shared<FlightRing>();
+  PumpMode mode;  // the pumping thread's: what one pump found out holds for the next
 
   void count(size_t size) {
     bytes.fetch_add(size, std::memory_order_relaxed);

@@ -18,26 +18,29 @@ void pause() {
 SessionSource::SessionSource(std::shared_ptr<Session> session, size_t bufferSize)
     : session_(std::move(session)), bufferSize_(bufferSize) {}
 
-Result<Turn> SessionSource::next() {
-  if (!buffer_) {
-    auto allocated = Memory::allocate(bufferSize_);
+Result<Turn> SessionSource::next() { return nextInto(buffer_); }
+
+Result<Turn> SessionSource::nextInto(std::shared_ptr<Memory>& memory) {
+  if (!memory || memory->size() < chunkSize_) {
+    memory.reset();  // never two at once
+    auto allocated = Memory::allocate(chunkSize_);
     if (!allocated) return std::move(allocated).failure();
-    buffer_ = std::move(*allocated);
+    memory = std::move(*allocated);
   }
-  return fill(buffer_);
+  return fill(memory, chunkSize_);
 }
 
 Result<Turn> SessionSource::nextOwned() {
-  auto allocated = Memory::allocate(bufferSize_);
+  auto allocated = Memory::allocate(chunkSize_);
   if (!allocated) return std::move(allocated).failure();
-  return fill(std::move(*allocated));
+  return fill(*allocated, chunkSize_);
 }
 
-Result<Turn> SessionSource::fill(std::shared_ptr<Memory> memory) {
+Result<Turn> SessionSource::fill(const std::shared_ptr<Memory>& memory, size_t size) {
   size_t filled = 0;
-  while (filled < bufferSize_) {
+  while (filled < size) {
     if (cancelled_) return Failure::because(Reason::kCancelled, "read of the migration data");
-    auto outcome = session_->read(Bytes{memory->data() + filled, bufferSize_ - filled});
+    auto outcome = session_->read(Bytes{memory->data() + filled, size - filled});
     if (!outcome) {
       // What was read before the failure is lost with the session; a save that lost its end is no save.
       return std::move(outcome).failure();
@@ -52,7 +55,7 @@ Result<Turn> SessionSource::fill(std::shared_ptr<Memory> memory) {
       return Turn{outcome->progress, {}, nullptr};
     }
   }
-  return Turn{Progress::kBytes, Bytes{memory->data(), filled}, std::move(memory)};
+  return Turn{Progress::kBytes, Bytes{memory->data(), filled}, memory};
 }
 
 void SessionSource::cancel() {

@@ -3,6 +3,7 @@
 // so short reads are joined.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -17,14 +18,17 @@ class SessionSource final : public ChunkSource {
   SessionSource(std::shared_ptr<Session> session, size_t bufferSize);
 
   Result<Turn> next() override;
+  Result<Turn> nextInto(std::shared_ptr<Memory>& memory) override;
   Result<Turn> nextOwned() override;
+  void limitChunks(size_t bytes) override { chunkSize_ = std::min(bytes, bufferSize_); }
   void cancel() override;
 
  private:
-  Result<Turn> fill(std::shared_ptr<Memory> memory);
+  Result<Turn> fill(const std::shared_ptr<Memory>& memory, size_t size);
 
   std::shared_ptr<Session> session_;
   size_t bufferSize_;
+  size_t chunkSize_ = bufferSize_;
   std::shared_ptr<Memory> buffer_;
   std::atomic<bool> cancelled_{false};
 };

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <cstdio>
 
@@ -14,6 +15,12 @@ namespace {
 // Bounds how long one call to a disk can keep a cancellation waiting, and costs nothing beside the copy.
 constexpr size_t kStoragePiece = size_t{8} << 20;
 constexpr size_t kUnbounded = size_t{1} << 30;  // below the kernel's MAX_RW_COUNT (2 GiB less a page)
+
+// /dev/null, /dev/zero and their like never make anybody wait.
+bool isMemoryDevice(const struct stat& facts) {
+  constexpr unsigned kMemoryMajor = 1;  // the kernel's admin-guide/devices.txt
+  return S_ISCHR(facts.st_mode) && major(facts.st_rdev) == kMemoryMajor;
+}
 
 const char* verb(Direction direction) { return direction == Direction::kRead ? "read" : "write"; }
 
@@ -43,7 +50,7 @@ Result<Channel> Channel::over(int fd, Direction direction) {
 
   Channel channel(fd, direction);
   channel.piece_ = kUnbounded;
-  if (S_ISREG(facts.st_mode) || S_ISBLK(facts.st_mode)) {
+  if (S_ISREG(facts.st_mode) || S_ISBLK(facts.st_mode) || isMemoryDevice(facts)) {
     channel.kind_ = Kind::kStorage;
     channel.piece_ = kStoragePiece;
     return channel;

@@ -19,7 +19,8 @@ class Channel {
     kSocket,       // stream socket: MSG_DONTWAIT per call, whatever O_NONBLOCK says
     kNonBlocking,  // O_NONBLOCK description: call, and poll on EAGAIN
     kPollFirst,    // blocking and not ours to change: poll, then at most `piece()` bytes
-    kStorage  // regular file or block device: never "not ready"; cancellation is looked at between pieces
+    kStorage  // regular file, block device, /dev/null: never "not ready"; cancellation is looked at between
+              // pieces
   };
 
   // `fd` is borrowed: it must stay open as long as this object, its flags are never changed.

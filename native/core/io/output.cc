@@ -18,10 +18,14 @@ class SigpipeHeld {
     if (!wanted_) return;
     sigemptyset(&pipe_);
     sigaddset(&pipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    if (sigismember(&before_, SIGPIPE) == 1) {
+      wanted_ = false;  // a thread of ours, which blocks all signals for good
+      return;
+    }
     sigset_t pending;
     sigpending(&pending);
     was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
   }
   ~SigpipeHeld() {
     if (!wanted_) return;
@@ -51,7 +55,9 @@ constexpr int kWindow = 8;  // parts per system call; a frame has at most four
 Result<Output> Output::over(int fd) {
   auto channel = Channel::over(fd, Direction::kWrite);
   if (!channel) return std::move(channel).failure();
-  return Output(std::move(channel).value());
+  SendBuffer buffer;
+  if (channel->kind() == Channel::Kind::kSocket) buffer = SendBuffer::over(fd);
+  return Output(std::move(channel).value(), std::move(buffer));
 }
 
 Result<size_t> Output::writeSome(const iovec* parts, int count) {

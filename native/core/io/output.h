@@ -7,13 +7,15 @@
 #include "core/base/span.h"
 #include "core/io/cancellation.h"
 #include "core/io/channel.h"
+#include "core/io/send_buffer.h"
 
 namespace vfm {
 
 class Output {
  public:
   // `fd`: file, block device, stream socket, pipe, FIFO, terminal or other pollable descriptor, at its
-  // current position. Borrowed, never closed, its flags never changed. For failures see Channel::over.
+  // current position. Borrowed, never closed, its flags never changed; a UNIX socket has a larger send buffer
+  // as long as this object lives (SendBuffer). For failures see Channel::over.
   static Result<Output> over(int fd);
 
   // Writes the parts one after the other, completely. The memory is borrowed for the call and not copied
@@ -23,10 +25,11 @@ class Output {
   Status writeAll(ConstBytes bytes, const Cancellation& cancellation);
 
  private:
-  explicit Output(Channel channel) : channel_(std::move(channel)) {}
+  Output(Channel channel, SendBuffer buffer) : channel_(std::move(channel)), buffer_(std::move(buffer)) {}
   Result<size_t> writeSome(const iovec* parts, int count);
 
   Channel channel_;
+  SendBuffer buffer_;
 };
 
 }  // namespace vfm

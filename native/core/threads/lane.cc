@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include <condition_variable>
 #include <deque>
@@ -59,8 +60,14 @@ int Lane::post(std::unique_ptr<LaneTask> task) {
     // Deep enough for any driver call's user side, small enough for a host full of devices.
     pthread_attr_setstacksize(&attributes, 256 * 1024 > PTHREAD_STACK_MIN ? 256 * 1024 : PTHREAD_STACK_MIN);
     auto handed = std::make_unique<std::shared_ptr<State>>(state_);
+    // Signals are for the threads that their owner knows: the new one begins with all of them blocked.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread;
     const int error = pthread_create(&thread, &attributes, &State::body, handed.get());
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
     if (error != 0) return error;
     handed.release();  // the thread's now

@@ -42,7 +42,7 @@ Result<Progress> V1SaveRounds::pending() {
   return *bytes > 0 ? Progress::kBytes : Progress::kEnd;
 }
 
-Result<Turn> V1SaveRounds::round(bool owned) {
+Result<Turn> V1SaveRounds::round(std::shared_ptr<Memory>& memory, InPlace inPlace) {
   if (cancelled_) return Failure::because(Reason::kCancelled, "v1 save round");
   if (!section_) {
     auto info = device_->regionInfo(region_);
@@ -79,19 +79,18 @@ Result<Turn> V1SaveRounds::round(bool owned) {
   std::atomic_thread_fence(std::memory_order_acquire);
   std::shared_ptr<void> keep;
   uint8_t* mapped = section_->view(*offset, length, &keep);
-  if (mapped && !owned) return Turn{Progress::kBytes, Bytes{mapped, length}, std::move(keep)};
+  if (mapped && inPlace == InPlace::kAllowed)
+    return Turn{Progress::kBytes, Bytes{mapped, length}, std::move(keep)};
 
-  std::shared_ptr<Memory> memory = owned ? nullptr : buffer_;
   if (!memory || memory->size() < length) {
-    buffer_.reset();
+    memory.reset();
     auto allocated = Memory::allocate(length);
     if (!allocated) return std::move(allocated).failure();
     memory = std::move(*allocated);
-    if (!owned) buffer_ = memory;
   }
   if (Status copied = section_->copyOut(*offset, Bytes{memory->data(), length}); !copied)
     return std::move(copied).failure();
-  return Turn{Progress::kBytes, Bytes{memory->data(), length}, std::move(memory)};
+  return Turn{Progress::kBytes, Bytes{memory->data(), length}, memory};
 }
 
 }  // namespace vfm

@@ -18,13 +18,18 @@ class V1SaveRounds final : public ChunkSource {
   V1SaveRounds(std::shared_ptr<Device> device, uint32_t region, DataPath path, size_t maxChunk);
 
   // Acknowledges the chunk of the turn before, so its memory may change from here on.
-  Result<Turn> next() override { return round(false); }
-  Result<Turn> nextOwned() override { return round(true); }
+  Result<Turn> next() override { return round(buffer_, InPlace::kAllowed); }
+  Result<Turn> nextInto(std::shared_ptr<Memory>& memory) override { return round(memory, InPlace::kAllowed); }
+  Result<Turn> nextOwned() override {
+    std::shared_ptr<Memory> memory;
+    return round(memory, InPlace::kNever);
+  }
   void cancel() override { cancelled_ = true; }
   void noteIn(std::shared_ptr<FlightRing> ring) override { registers_.noteIn(std::move(ring)); }
 
  private:
-  Result<Turn> round(bool owned);
+  enum class InPlace { kAllowed, kNever };
+  Result<Turn> round(std::shared_ptr<Memory>& memory, InPlace inPlace);
   // kBytes when there is something to fetch; decides drained or end from the state sampled before the
   // pending_bytes that said 0.
   Result<Progress> pending();

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// A thread that writes what another one has read, chunk by chunk and in order, while that one reads on.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "core/base/result.h"
+#include "core/base/span.h"
+#include "core/data/flight_ring.h"
+#include "core/data/memory.h"
+#include "core/threads/joined_thread.h"
+#include "core/threads/tally.h"
+
+namespace vfm {
+
+class WriteBehind {
+ public:
+  struct Slot {
+    std::shared_ptr<Memory> memory;  // kept from turn to turn
+    ConstBytes chunk;
+    std::optional<ChunkTimer> timer;
+  };
+  using Put = std::function<Status(Slot&)>;
+
+  static constexpr uint32_t kSlots = 4;
+  static_assert((kSlots & (kSlots - 1)) == 0, "turns are counted in 32 bits, and wrap");
+
+  // `put` is called on the thread, for one slot at a time. Fails when no thread can be had.
+  static Result<std::unique_ptr<WriteBehind>> start(Put put);
+  // Everything handed over is written or has failed before the thread ends.
+  ~WriteBehind();
+  WriteBehind(const WriteBehind&) = delete;
+  WriteBehind& operator=(const WriteBehind&) = delete;
+
+  // All of these by one thread.
+  // Waits for a slot to fill. The same one until it is handed over.
+  Slot& slot();
+  void hand();
+  // Until all is written that was handed over: the first failure, after which nothing was written any more.
+  Status settle();
+  bool failed() const { return failed_.load(std::memory_order_acquire); }
+
+ private:
+  explicit WriteBehind(Put put) : put_(std::move(put)) {}
+  void run();
+
+  std::array<Slot, kSlots> slots_;
+  Put put_;
+  Tally handed_;
+  Tally written_;
+  std::atomic<bool> ending_{false};
+  std::atomic<bool> failed_{false};
+  Status outcome_;  // the thread's, until written_ says so
+  std::unique_ptr<JoinedThread> thread_;
+};
+
+}  // namespace vfm

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// Bulk work gives way to whoever waits for something: lower priority for a thread while it pumps.
+#pragma once
+
+namespace vfm {
+
+// The calling thread runs with a higher niceness until the end of the scope. Giving it back is a privilege
+// (CAP_SYS_NICE or RLIMIT_NICE): without, the thread stays as it is, so only threads whose work is bulk data
+// do this.
+class Background {
+ public:
+  static constexpr int kNiceness = 10;  // on top of what the thread has; 19 at most
+
+  Background();
+  ~Background();
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+ private:
+  int before_;
+  bool lowered_ = false;
+};
+
+}  // namespace vfm
