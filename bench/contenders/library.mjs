@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// The library itself: node library.mjs --way pipe|save|save-strong|iterator --source v1-mapped|v1-trapped|v2 --bytes N --fd N
+//                     [--device-chunk N] [--device SPEC]
+import { write } from 'node:fs'
+import { promisify } from 'node:util'
+import { openDevice, saveToStream } from '../../dist/index.js'
+import { simulatedDevice } from '../../dist/simulated/index.js'
+import { serveRounds, words } from './rounds.mjs'
+
+const { text, number } = words()
+const fd = number('fd', 1)
+const way = text('way', 'pipe')
+const kind = text('source', 'v2')
+const writeFile = promisify(write)
+
+function simulated() {
+  const state = number('bytes', 2 ** 30)
+  if (kind === 'v2') return simulatedDevice({ protocol: 'v2', state, seed: 7 })
+  const data = kind === 'v1-mapped' ? 'mapped' : 'trapped'
+  return simulatedDevice({ protocol: 'v1', state, seed: 7, data, chunk: number('device-chunk', 2 ** 20) })
+}
+
+const spec = text('device')
+const device = spec === undefined ? await simulated() : await openDevice(spec)
+const migration = await device.migration()
+const dataPath = kind === 'v1-trapped' ? 'trapped' : 'auto'
+// A file is written over; others are positionless.
+const seekable = text('seekable', 'no') === 'yes'
+let position = 0
+let save
+
+/** Each moves the whole data of `save`, and answers with its bytes. */
+const ways = {
+  pipe: async () => (await save.pipeTo(fd)).bytes,
+  iterator: async () => {
+    position = 0
+    let bytes = 0
+    for await (const { data } of save) {
+      for (let at = 0; at < data.length; ) {
+        const { bytesWritten } = await writeFile(fd, data, at, data.length - at, seekable ? position : null)
+        at += bytesWritten
+        position += bytesWritten
+      }
+      bytes += data.length
+    }
+    return bytes
+  },
+  save: async () => (await saveToStream(device, fd, { dataPath, wiring: false })).bytes,
+  'save-strong': async () => (await saveToStream(device, fd, { dataPath, strong: true, wiring: false })).bytes,
+}
+const framed = way.startsWith('save')
+
+await serveRounds({
+  before: async () => {
+    if (!framed) save = await migration.save({ dataPath })
+  },
+  move: ways[way],
+  after: async () => {
+    if (!framed) await save.complete()
+    await migration.transition('running')
+  },
+})
+await device.close()
