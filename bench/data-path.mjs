@@ -78,7 +78,15 @@ function contestantsFor(source, sink, bytes, device) {
  * @param {(text: string) => void} options.say
  * @param {{ path: string, spec: string, bytes: number }[]} [options.devices] of a kernel, by source; without: simulated
  */
-export async function dataPath({ bytes, rounds, wanted, say, signal, devices, sinks = Object.keys(sinkNames) }) {
+export async function dataPath({
+  bytes,
+  rounds,
+  wanted,
+  say,
+  signal,
+  devices,
+  sinks = Object.keys(sinkNames),
+}) {
   const rows = []
   for (const source of sources) {
     for (const sink of sinks) {
@@ -91,7 +99,12 @@ export async function dataPath({ bytes, rounds, wanted, say, signal, devices, si
       rows.push({
         source,
         sink,
-        results: await contest({ sink, contestants, rounds: isSocket(sink) ? Math.round(rounds * 3.6) : rounds, signal }),
+        results: await contest({
+          sink,
+          contestants,
+          rounds: isSocket(sink) ? Math.round(rounds * 3.6) : rounds,
+          signal,
+        }),
       })
     }
   }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The library itself: node library.mjs --way pipe|save|save-strong|iterator --source v1-mapped|v1-trapped|v2 --bytes N --fd N
 //                     [--device-chunk N] [--device SPEC]
-import { write } from 'node:fs'
+import { closeSync, openSync, write } from 'node:fs'
 import { promisify } from 'node:util'
 import { openDevice, saveToStream } from '../../dist/index.js'
 import { simulatedDevice } from '../../dist/simulated/index.js'
 import { serveRounds, words } from './rounds.mjs'
 
 const { text, number } = words()
-const fd = number('fd', 1)
+let fd = number('fd', 1)
 const way = text('way', 'pipe')
 const kind = text('source', 'v2')
 const writeFile = promisify(write)
@@ -24,8 +24,9 @@ const spec = text('device')
 const device = spec === undefined ? await simulated() : await openDevice(spec)
 const migration = await device.migration()
 const dataPath = kind === 'v1-trapped' ? 'trapped' : 'auto'
-// A file is written over; others are positionless.
+// A file is written over in each round: Node has no lseek(), but a file opened anew begins at its beginning.
 const seekable = text('seekable', 'no') === 'yes'
+const inherited = fd
 let position = 0
 let save
 
@@ -46,18 +47,21 @@ const ways = {
     return bytes
   },
   save: async () => (await saveToStream(device, fd, { dataPath, wiring: false })).bytes,
-  'save-strong': async () => (await saveToStream(device, fd, { dataPath, strong: true, wiring: false })).bytes,
+  'save-strong': async () =>
+    (await saveToStream(device, fd, { dataPath, strong: true, wiring: false })).bytes,
 }
 const framed = way.startsWith('save')
 
 await serveRounds({
   before: async () => {
+    if (seekable) fd = openSync(`/proc/self/fd/${inherited}`, 'r+')
     if (!framed) save = await migration.save({ dataPath })
   },
   move: ways[way],
   after: async () => {
     if (!framed) await save.complete()
     await migration.transition('running')
+    if (seekable) closeSync(fd)
   },
 })
 await device.close()

@@ -17,7 +17,8 @@ const socket = text('socket', 'no') === 'yes'
 const path = `/dev/shm/vfio-migration-bench-plain-${process.pid}`
 const source = openSync(path, 'w+')
 rmSync(path)
-for (let at = 0, filler = Buffer.alloc(CHUNK, 7); at < bytes; at += CHUNK) writeSync(source, filler, 0, Math.min(CHUNK, bytes - at), at)
+for (let at = 0, filler = Buffer.alloc(CHUNK, 7); at < bytes; at += CHUNK)
+  writeSync(source, filler, 0, Math.min(CHUNK, bytes - at), at)
 
 const readFile = promisify(read)
 const writeFile = promisify(write)
@@ -28,7 +29,13 @@ async function calls() {
   while (at < bytes) {
     const { bytesRead } = await readFile(source, buffer, 0, CHUNK, at)
     for (let done = 0; done < bytesRead; ) {
-      const { bytesWritten } = await writeFile(fd, buffer, done, bytesRead - done, seekable ? at + done : null)
+      const { bytesWritten } = await writeFile(
+        fd,
+        buffer,
+        done,
+        bytesRead - done,
+        seekable ? at + done : null,
+      )
       done += bytesWritten
     }
     at += bytesRead

@@ -4,8 +4,8 @@
 import { fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer, connect as tlsConnect } from 'node:tls'
-import { connect } from '../../dist/transport/index.js'
 import { simulatedDevice } from '../../dist/simulated/index.js'
+import { connect } from '../../dist/transport/index.js'
 import { serveRounds, words } from './rounds.mjs'
 
 const { text, number } = words()
@@ -21,11 +21,14 @@ const reader = identity('host-a') // which is that of 127.0.0.1
 const sender = identity('host-b')
 
 if (text('role') === 'reader') {
-  const server = createServer({ ...reader, minVersion: 'TLSv1.3', requestCert: true, ALPNProtocols: [PROTOCOL] }, (socket) => {
-    socket.on('error', () => {})
-    socket.write(WELCOME)
-    socket.resume()
-  })
+  const server = createServer(
+    { ...reader, minVersion: 'TLSv1.3', requestCert: true, ALPNProtocols: [PROTOCOL] },
+    (socket) => {
+      socket.on('error', () => {})
+      socket.write(WELCOME)
+      socket.resume()
+    },
+  )
   server.listen(0, '127.0.0.1', () => process.send(server.address().port))
 } else {
   const child = fork(new URL(import.meta.url).pathname, ['--role', 'reader', '--bytes', String(bytes)])
@@ -65,7 +68,13 @@ async function plain(port) {
   let socket
   await serveRounds({
     before: async () => {
-      socket = tlsConnect({ ...sender, minVersion: 'TLSv1.3', ALPNProtocols: [PROTOCOL], host: '127.0.0.1', port })
+      socket = tlsConnect({
+        ...sender,
+        minVersion: 'TLSv1.3',
+        ALPNProtocols: [PROTOCOL],
+        host: '127.0.0.1',
+        port,
+      })
       await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
       socket.on('error', () => {})
     },

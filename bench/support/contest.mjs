@@ -7,6 +7,12 @@ import { Worker } from './worker.mjs'
 
 const GIB = 2 ** 30
 
+/**
+ * How fast memory is depends on which a process got: the same program differs from itself by more from process to process than from
+ * round to round.
+ */
+const ROUNDS_PER_PROCESS = 2
+
 /** Of the processors, how much others may have used before a round is repeated. */
 const FOREIGN_SHARE = 0.15
 
@@ -21,49 +27,53 @@ const FOREIGN_SHARE = 0.15
  * @returns {Promise<Record<string, object>>} for each name its figures, or `{ broken }` with why it has none
  */
 export async function contest({ sink, contestants, rounds, signal }) {
-  const entrants = []
-  const results = {}
-  try {
-    for (const { name, command } of contestants) {
-      const opened = await openSink(sink)
-      const entrant = { name, opened, worker: undefined, samples: [], repeated: 0 }
-      entrants.push(entrant)
+  const entrants = contestants.map(({ name, command }) => ({
+    name,
+    command,
+    samples: [],
+    repeated: 0,
+    broken: undefined,
+  }))
+  for (let turn = 0; turn * ROUNDS_PER_PROCESS < rounds; turn++) {
+    for (const entrant of rotated(entrants, turn)) {
+      if (signal?.aborted || entrant.broken !== undefined) continue
       try {
-        entrant.worker = await Worker.start(command, opened.fd)
-        await entrant.worker.round() // pages, caches and the compiler warm up
+        await appear(entrant, sink, Math.min(ROUNDS_PER_PROCESS, rounds - turn * ROUNDS_PER_PROCESS))
       } catch (error) {
-        results[name] = { broken: error.message }
+        entrant.broken = error.message
       }
     }
-    for (let round = 0; round < rounds; round++) {
-      for (const entrant of rotated(entrants, round)) {
-        if (signal?.aborted) return results
-        if (results[entrant.name]?.broken) continue
-        try {
-          await measured(entrant)
-        } catch (error) {
-          results[entrant.name] = { broken: error.message }
-        }
-      }
-    }
-    for (const { name, samples, repeated } of entrants) {
-      if (samples.length > 0 && !results[name]?.broken) results[name] = figures(samples, repeated)
-    }
-    return results
+  }
+  return Object.fromEntries(
+    entrants.map(({ name, samples, repeated, broken }) => [
+      name,
+      broken !== undefined || samples.length === 0
+        ? { broken: broken ?? 'interrupted' }
+        : figures(samples, repeated),
+    ]),
+  )
+}
+
+/** A process for a few rounds, over a sink of its own. */
+async function appear(entrant, sink, rounds) {
+  const opened = await openSink(sink)
+  let worker
+  try {
+    worker = await Worker.start(entrant.command, opened.fd)
+    await worker.round() // pages, caches and the compiler warm up
+    for (let round = 0; round < rounds; round++) await measured(entrant, worker, opened)
   } finally {
-    for (const { worker, opened } of entrants) {
-      await worker?.end()
-      opened.close()
-    }
+    await worker?.end()
+    opened.close()
   }
 }
 
-async function measured(entrant) {
-  const pids = [entrant.worker.pid, ...entrant.opened.pids]
+async function measured(entrant, worker, opened) {
+  const pids = [worker.pid, ...opened.pids]
   for (let attempt = 0; ; attempt++) {
     const foreign = watchForeign(pids)
     const start = performance.now()
-    const sample = await entrant.worker.round()
+    const sample = await worker.round()
     const share = foreign() / ((performance.now() - start) / 1000)
     // Clock ticks are coarse beside a round of a tenth of a second.
     if (share > FOREIGN_SHARE + 0.02 / sample.seconds && attempt < 2) {

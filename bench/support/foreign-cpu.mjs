@@ -5,7 +5,10 @@ import { readFileSync } from 'node:fs'
 const TICKS_PER_SECOND = 100 // USER_HZ, on every architecture of Linux that Node runs on
 
 function busySeconds() {
-  const [, user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].split(/\s+/).map(Number)
+  const [, user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8')
+    .split('\n', 1)[0]
+    .split(/\s+/)
+    .map(Number)
   return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND
 }
 
@@ -20,12 +23,25 @@ function ownSeconds(pid) {
   }
 }
 
+function withChildren(pid) {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+    return [
+      pid,
+      ...(children === '' ? [] : children.split(' ').flatMap((child) => withChildren(Number(child)))),
+    ]
+  } catch {
+    return [pid]
+  }
+}
+
 /**
- * Starts to watch. The answer, called at the end, is processor seconds that neither this process nor `pids` used, to a hundredth or two.
+ * Starts to watch. The answer, called at the end, is processor seconds that neither this process nor `pids` and their children used, to a hundredth or two.
  * @param {readonly number[]} pids
  */
 export function watchForeign(pids) {
-  const own = () => [process.pid, ...pids].reduce((sum, pid) => sum + ownSeconds(pid), 0)
+  const watched = [process.pid, ...pids.flatMap(withChildren)]
+  const own = () => watched.reduce((sum, pid) => sum + ownSeconds(pid), 0)
   const busy = busySeconds()
   const ours = own()
   return () => Math.max(0, busySeconds() - busy - (own() - ours))

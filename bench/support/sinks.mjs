@@ -17,6 +17,10 @@ export const sinkNames = {
 
 export const isSocket = (sink) => sink !== 'null' && sink !== 'tmpfs'
 
+/** One for all, so that all write over the same pages. */
+const tmpfsFile = join('/dev/shm', `vfio-migration-bench-${process.pid}`)
+process.once('exit', () => rmSync(tmpfsFile, { force: true }))
+
 let count = 0
 
 /** @returns {Promise<{ fd: number, pids: number[], close: () => void }>} the descriptor is this process's; a child inherits it */
@@ -26,26 +30,20 @@ export async function openSink(name) {
     return { fd, pids: [], close: () => closeSync(fd) }
   }
   if (name === 'tmpfs') {
-    const path = join('/dev/shm', `vfio-migration-bench-${process.pid}-${count++}`)
-    const fd = openSync(path, 'w+')
-    return {
-      fd,
-      pids: [],
-      close: () => {
-        closeSync(fd)
-        rmSync(path, { force: true })
-      },
-    }
+    const fd = openSync(tmpfsFile, 'a+')
+    closeSync(fd)
+    const again = openSync(tmpfsFile, 'r+')
+    return { fd: again, pids: [], close: () => closeSync(again) }
   }
   return name === 'unix' ? await overUnix() : await overTcp(name === 'tcp-ours')
 }
 
 /** The receiver is a process of its own: what it costs is not the contender's. */
-function receiver(handle, ours) {
-  const child = spawn(programs.receiver, ['--fd', '3', ...(ours ? ['--ours'] : [])], {
-    stdio: ['ignore', 'ignore', 'inherit', handle],
+async function receiver(handle, peer, ours) {
+  const child = spawn(programs.receiver, ['--fd', '3', '--peer', '4', ...(ours ? ['--ours'] : [])], {
+    stdio: ['ignore', 'pipe', 'inherit', handle, peer],
   })
-  child.on('error', (error) => process.stderr.write(`bench: ${error.message}\n`))
+  await new Promise((resolve, reject) => child.once('error', reject).stdout.once('close', resolve).resume())
   return child
 }
 
@@ -61,8 +59,7 @@ async function pair(listenOn, connectTo) {
 
 async function overSockets(made, ours) {
   const { near, far, server } = made
-  const child = receiver(far, ours)
-  await new Promise((resolve) => child.once('spawn', resolve))
+  const child = await receiver(far, near._handle.fd, ours)
   far.destroy()
   server.close()
   return {
@@ -82,8 +79,5 @@ async function overUnix() {
 }
 
 async function overTcp(ours) {
-  return await overSockets(
-    await pair({ port: 0, host: '127.0.0.1' }, (server) => server.address()),
-    ours,
-  )
+  return await overSockets(await pair({ port: 0, host: '127.0.0.1' }, (server) => server.address()), ours)
 }

@@ -13,7 +13,12 @@ export const median = (numbers) => quantile(numbers, 0.5)
 
 /** Median and quartiles. */
 export function summary(numbers) {
-  return { median: median(numbers), low: quantile(numbers, 0.25), high: quantile(numbers, 0.75), n: numbers.length }
+  return {
+    median: median(numbers),
+    low: quantile(numbers, 0.25),
+    high: quantile(numbers, 0.75),
+    n: numbers.length,
+  }
 }
 
 /** The list from place `turn` on, then its beginning: no contender always follows the same one. */

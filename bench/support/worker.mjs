@@ -3,10 +3,14 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
+/** How long a contender may take over one round, in milliseconds. */
+const PATIENCE = 60_000
+
 const SINK = 3 // the descriptor that the child has it at
 
 export class Worker {
   #child
+  #closed
   #lines
   #errors = ''
 
@@ -18,9 +22,15 @@ export class Worker {
   }
 
   constructor([program, ...words], fd) {
-    this.#child = spawn(program, words.map((word) => (word === '@fd' ? String(SINK) : word)), {
-      stdio: ['pipe', 'pipe', 'pipe', fd],
-    })
+    this.#child = spawn(
+      program,
+      words.map((word) => (word === '@fd' ? String(SINK) : word)),
+      {
+        stdio: ['pipe', 'pipe', 'pipe', fd],
+      },
+    )
+    this.#closed = new Promise((resolve) => this.#child.once('close', resolve))
+    this.#child.stdin.on('error', () => {}) // told by its output
     this.#child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#errors += text
     })
@@ -35,9 +45,15 @@ export class Worker {
   }
 
   async #line(awaited) {
+    const timer = setTimeout(() => {
+      this.#errors += `no answer within ${PATIENCE / 1000} s`
+      this.#child.kill('SIGKILL')
+    }, PATIENCE)
     const { value, done } = await this.#lines.next()
+    clearTimeout(timer)
     if (done) throw new Error(`the contender ended: ${this.#errors.trim() || 'without a word'}`)
-    if (awaited !== undefined && value !== awaited) throw new Error(`the contender said ${value} instead of ${awaited}`)
+    if (awaited !== undefined && value !== awaited)
+      throw new Error(`the contender said ${value} instead of ${awaited}`)
     return value
   }
 
@@ -48,10 +64,9 @@ export class Worker {
   }
 
   async end() {
-    const ended = new Promise((resolve) => this.#child.once('close', resolve))
     this.#child.stdin.end()
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 3000)
-    await ended
+    await this.#closed
     clearTimeout(timer)
   }
 }

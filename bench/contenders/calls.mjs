@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// What single calls of the library cost, median nanoseconds, a line of JSON each; and 4 KiB rounds of v1, in MiB/s.
+import { closeSync, openSync, rmSync } from 'node:fs'
+import { simulatedDevice } from '../../dist/simulated/index.js'
+import { median } from '../support/statistics.mjs'
+
+const print = (name, value) => process.stdout.write(`${JSON.stringify({ name, value })}\n`)
+
+async function perCall(call, count = 3000) {
+  for (let warm = 0; warm < 500; warm++) await call()
+  const each = []
+  for (let done = 0; done < count; done++) {
+    const start = process.hrtime.bigint()
+    await call()
+    each.push(Number(process.hrtime.bigint() - start))
+  }
+  return median(each)
+}
+
+const device = await simulatedDevice({ protocol: 'v2', state: 4096 })
+const migration = await device.migration()
+const region = await device.region(0)
+print('state-read', await perCall(() => migration.state()))
+print('register-read', await perCall(() => region.readRegister(0x10, 4)))
+let stopped = false
+print(
+  'transition',
+  await perCall(() => {
+    stopped = !stopped
+    return migration.transition(stopped ? 'stop' : 'running')
+  }, 1000),
+)
+await device.close()
+
+// The least that the simulated device stages is 12 KiB of region, which hold 8 KiB of data.
+const tiny = await simulatedDevice({
+  protocol: 'v1',
+  state: 64 * 2 ** 20,
+  seed: 7,
+  data: 'trapped',
+  chunk: 12288,
+})
+const rounds = await tiny.migration()
+const path = `/dev/shm/vfio-migration-bench-tiny-${process.pid}`
+const rates = []
+for (let round = 0; round < 7; round++) {
+  const fd = openSync(path, round === 0 ? 'w' : 'r+')
+  const save = await rounds.save({ dataPath: 'trapped' })
+  const start = performance.now()
+  const { bytes } = await save.pipeTo(fd)
+  if (round > 0) rates.push(bytes / 2 ** 20 / ((performance.now() - start) / 1000))
+  await save.complete()
+  await rounds.transition('running')
+  closeSync(fd)
+}
+rmSync(path)
+print('tiny-rounds', median(rates))
+await tiny.close()

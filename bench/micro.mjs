@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Single operations, beside what they cost in C: the start of the library and of the command, a state read, a register, a transition.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { programs } from './support/programs.mjs'
+import { median } from './support/statistics.mjs'
+
+const path = (name) => fileURLToPath(new URL(name, import.meta.url))
+const index = path('../dist/index.js')
+const command = path('../dist/cli/main.js')
+const calls = path('contenders/calls.mjs')
+
+function milliseconds(words) {
+  const start = performance.now()
+  const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return performance.now() - start
+}
+
+/** Medians in milliseconds of whole processes, and of the import as the process itself sees it. */
+function startUp(rounds) {
+  const folder = mkdtempSync(join(tmpdir(), 'vfio-migration-bench-'))
+  try {
+    const empty = join(folder, 'empty.mjs')
+    const library = join(folder, 'library.mjs')
+    writeFileSync(empty, '')
+    writeFileSync(library, `import ${JSON.stringify(index)}\n`)
+    const times = { empty: [], library: [], version: [] }
+    for (let round = 0; round < rounds; round++) {
+      times.empty.push(milliseconds([empty]))
+      times.library.push(milliseconds([library]))
+      times.version.push(milliseconds([command, '--version']))
+    }
+    const [bare, whole, version] = [times.empty, times.library, times.version].map(median)
+    return { emptyMs: bare, importMs: whole - bare, versionMs: version, versionAboveEmptyMs: version - bare }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const jsonLines = (text) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+
+/** Nanoseconds by name; `oneCore`: the whole process on processor 0. */
+function operations(oneCore) {
+  const pinned = (words) => (oneCore ? ['taskset', '-c', '0', ...words] : words)
+  const run = (words) => {
+    const [program, ...rest] = pinned(words)
+    const { status, stdout, stderr, error } = spawnSync(program, rest, { encoding: 'utf8' })
+    if (status !== 0) throw new Error(error?.message ?? stderr)
+    return Object.fromEntries(jsonLines(stdout).map(({ name, value }) => [name, value]))
+  }
+  return { c: run([programs.micro]), ours: run([process.execPath, calls]) }
+}
+
+export function micro({ rounds, wanted, say, signal }) {
+  if (!wanted('micro') || signal.aborted) return undefined
+  say('micro')
+  return { startUp: startUp(Math.max(15, rounds)), free: operations(false), oneCore: operations(true) }
+}

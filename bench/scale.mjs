@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Many devices at once, states of every size, and the event loop meanwhile. In this process, over simulated devices.
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const program = fileURLToPath(new URL('contenders/crowd.mjs', import.meta.url))
+
+/** One measurement in a process of its own, so that nothing is left over from the one before. */
+function measure(...words) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...words], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return JSON.parse(stdout)
+}
+
+export function scale({ quick, wanted, say, signal }) {
+  const some = (name) => wanted(`scale/${name}`) && !signal.aborted
+  const result = {}
+  if (some('devices')) {
+    result.devices = (quick ? [1, 4, 16] : [1, 2, 4, 8, 16, 32, 64]).map((count) => {
+      say(`scale: ${count} devices`)
+      return { count, ...measure('pump', String(count), String(2 ** 30)) }
+    })
+  }
+  if (some('size')) {
+    const sizes = quick ? [20, 26, 30] : [20, 23, 26, 30, 33]
+    result.sizes = [
+      ...sizes.map((power) => ['v2', power, 0]),
+      ...(quick
+        ? []
+        : [
+            ['v1-mapped', 33, 24],
+            ['v1-trapped', 33, 24],
+          ]),
+    ].map(([source, power, chunk]) => {
+      say(`scale: ${source}, 2^${power} bytes`)
+      return {
+        source,
+        bytes: 2 ** power,
+        ...measure('size', source, String(2 ** power), String(2 ** (chunk || 20))),
+      }
+    })
+  }
+  if (some('lateness')) {
+    say('scale: the event loop while four devices pump')
+    const seconds = quick ? '2' : '8'
+    result.lateness = { idle: measure('idle', seconds), pumping: measure('late', '4', seconds) }
+  }
+  if (some('downtime')) {
+    for (const [name, size] of [
+      ['downtime', '0'],
+      ['downtime16MiB', String(2 ** 24)],
+    ]) {
+      say(`scale: ${name}`)
+      result[name] = measure('downtime', size, quick ? '3' : '7')
+    }
+  }
+  return result
+}
