@@ -17,14 +17,15 @@ describe('pre-copy', () => {
     expect(jsonOf(await migrate(plain, '--no-pre-copy'))).not.toHaveProperty('switchover')
   })
 
+  // How many rounds a measured bandwidth takes is the machine's affair.
   it.each([
     [['--policy', 'rounds:3'], { rounds: 3, reason: '3 rounds are over' }],
     [['--policy', 'initial'], { rounds: 1, reason: 'the initial data is over' }],
     [
       ['--policy', 'qemu', '--downtime-limit', '5s'],
-      { rounds: 1, reason: expect.stringMatching(/fit into 5/) },
+      { reason: expect.stringMatching(/fit into 5/) },
     ],
-    [['--policy', 'ramp:2s'], { rounds: 1, reason: expect.stringMatching(/fit into 300 ms/) }],
+    [['--policy', 'ramp:2s'], { reason: expect.stringMatching(/fit into 300 ms/) }],
   ])('ends by %j', async (options, switchover) => {
     const finished = await migrate(plain, ...options)
     expect(finished.code, finished.stderr).toBe(0)
