@@ -21,10 +21,7 @@ describe('pre-copy', () => {
   it.each([
     [['--policy', 'rounds:3'], { rounds: 3, reason: '3 rounds are over' }],
     [['--policy', 'initial'], { rounds: 1, reason: 'the initial data is over' }],
-    [
-      ['--policy', 'qemu', '--downtime-limit', '5s'],
-      { reason: expect.stringMatching(/fit into 5/) },
-    ],
+    [['--policy', 'qemu', '--downtime-limit', '5s'], { reason: expect.stringMatching(/fit into 5/) }],
     [['--policy', 'ramp:2s'], { reason: expect.stringMatching(/fit into 300 ms/) }],
   ])('ends by %j', async (options, switchover) => {
     const finished = await migrate(plain, ...options)
