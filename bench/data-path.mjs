@@ -73,7 +73,8 @@ function contestantsFor(source, sink, bytes, device) {
 /**
  * @param {object} options
  * @param {number} options.bytes of state
- * @param {number} options.rounds of files; sockets, which vary more, get about three times as many
+ * @param {number} options.rounds of files
+ * @param {number} [options.socketRounds] sockets vary more
  * @param {(name: string) => boolean} options.wanted
  * @param {(text: string) => void} options.say
  * @param {{ path: string, spec: string, bytes: number }[]} [options.devices] of a kernel, by source; without: simulated
@@ -85,6 +86,7 @@ export async function dataPath({
   say,
   signal,
   devices,
+  socketRounds = Math.round(rounds * 3.6),
   sinks = Object.keys(sinkNames),
 }) {
   const rows = []
@@ -102,7 +104,7 @@ export async function dataPath({
         results: await contest({
           sink,
           contestants,
-          rounds: isSocket(sink) ? Math.round(rounds * 3.6) : rounds,
+          rounds: isSocket(sink) ? socketRounds : rounds,
           signal,
         }),
       })

@@ -31,8 +31,8 @@ function verdict(what, figure, bound, { atMost = false, unit = '', digits = 2, s
 
 const ratio = (one, other) => (one === undefined || other === undefined ? undefined : one / other)
 
-/** @returns {Verdict[]} */
-export function verdicts({ dataPath = [], tls, micro, scale = {} }) {
+/** What is aimed at for bulk data. @returns {Verdict[]} */
+function bulkVerdicts(dataPath) {
   const rows = []
   const add = (...words) => rows.push(verdict(...words))
   const compare = (row, what, one, other, bound, options) =>
@@ -65,6 +65,17 @@ export function verdicts({ dataPath = [], tls, micro, scale = {} }) {
     compare(row, 'pipeTo / Node streams', 'pipe', 'streams', tcp ? 3.5 : 8)
     compare(row, 'pipeTo / fs.read + fs.write', 'pipe', 'calls', tcp ? 1.3 : 2)
   }
+  return rows
+}
+
+/** The figures of bulk data without a judgement, for a machine that the targets do not speak of. @returns {Verdict[]} */
+export const ratios = (dataPath) =>
+  bulkVerdicts(dataPath).map((row) => ({ ...row, verdict: row.figure === undefined ? row.verdict : '' }))
+
+/** @returns {Verdict[]} */
+export function verdicts({ dataPath = [], tls, micro, scale = {} }) {
+  const rows = bulkVerdicts(dataPath)
+  const add = (...words) => rows.push(verdict(...words))
   if (tls !== undefined) {
     const row = { results: tls }
     add('TLS 1.3: bulk channel / node:tls from memory', ratio(speed(row, 'ours'), speed(row, 'plain')), 0.95)
