@@ -28,7 +28,7 @@
         # nodelete: when the last Worker that uses the addon ends, Node unloads it, while lanes may still be inside a driver.
         'ldflags': ['-pthread', '-Wl,--exclude-libs,ALL', '-Wl,-z,nodelete'],
         'configurations': {
-          'Release': {'cflags': ['-O2'], 'cflags!': ['-O3']},
+          'Release': {'cflags': ['-O3'], 'cflags!': ['-O2']},
           'Debug': {'cflags': ['-O0', '-g']},
         },
         'conditions': [
