@@ -3,17 +3,15 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type AddonAttempt, AddonNotFoundError, UnsupportedPlatformError } from './errors/addon-error.js'
 import type { NativeBinding } from './native-binding.js'
-
-// lib/ (tests) and dist/ (what ships) lie side by side, so the package's root is one up from either.
-const root = fileURLToPath(new URL('..', import.meta.url))
+import { packageRoot } from './package-root.js'
 
 /** Where the addon may lie, in the order tried. `VFIO_MIGRATION_ADDON` names one file and rules the others out. */
 export function addonPaths(environment: NodeJS.ProcessEnv = process.env): string[] {
   const chosen = environment.VFIO_MIGRATION_ADDON
   if (chosen) return [resolve(chosen)]
+  const root = packageRoot()
   const prebuilt = `${root}prebuilds/${process.platform}-${process.arch}`
   return [
     `${root}build/Release/vfio_migration.node`,
@@ -54,7 +52,7 @@ function solutions(forbidden: boolean): string[] {
     ]
   return [
     'in a checkout: npm run build:native',
-    `elsewhere: node ${root}scripts/build-native.mjs (needs a C++17 compiler, make, python3 and node-gyp)`,
+    `elsewhere: node ${packageRoot()}scripts/build-native.mjs (needs a C++17 compiler, make, python3 and node-gyp)`,
     'if the file exists but was built for another architecture or C library: rm -rf build, then build it again',
     'to use an addon that lies somewhere else: VFIO_MIGRATION_ADDON=/path/to/vfio_migration.node',
   ]

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { readFileSync } from 'node:fs'
+import { packageRoot } from './package-root.js'
 
-/** The package's version. lib and dist are equally deep, so package.json is one up from either. */
+/** The version in package.json. */
 export function packageVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  const text = readFileSync(`${packageRoot()}package.json`, 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }

@@ -48,7 +48,9 @@ void PumpMode::windowEnds(Clock::time_point now) {
   const bool before = choice_;
   const double margin = choice_ ? 1 / kMargin : kMargin;
   choice_ = best_[1] > best_[0] * margin;
+  const bool clear = best_[choice_ ? 1 : 0] > best_[choice_ ? 0 : 1] * kClearly;
   restBytes_ = choice_ == before ? std::min(restBytes_ * 2, kLongestRest) : kFirstRest;
+  if (clear) restBytes_ = std::max(restBytes_, kClearRest);
   rest(now);
 }
 

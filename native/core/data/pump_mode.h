@@ -18,8 +18,11 @@ class PumpMode {
   static constexpr int kPairs = 2;                        // windows of each mode before the first decision
   // How much faster the other mode must be: a second thread costs processor time.
   static constexpr double kMargin = 1.05;
-  // Bytes until the loser gets another window; doubled each time that changes nothing.
+  // Bytes until the loser gets another window; doubled each time that changes nothing, and long at once where
+  // the loser was far behind.
   static constexpr uint64_t kFirstRest = uint64_t{512} << 20;
+  static constexpr uint64_t kClearRest = uint64_t{2} << 30;
+  static constexpr double kClearly = 1.15;
   static constexpr uint64_t kLongestRest = uint64_t{8} << 30;
 
   bool overlapped() const { return overlapped_; }

@@ -66,7 +66,7 @@ TEST_CASE("a pump notices when the other mode has become faster") {
   track.run(kTrial);
   REQUIRE(track.mode.overlapped());
   track.overlapped = 0.5;
-  track.run(PumpMode::kFirstRest + kTrial);
+  track.run(PumpMode::kClearRest + kTrial);
   CHECK_FALSE(track.mode.overlapped());
 }
 
