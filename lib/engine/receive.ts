@@ -80,11 +80,7 @@ export interface ReceiveOptions
   readonly listener?: (address: string, options: ListenOptions) => Promise<Listener>
 }
 
-/**
- * Waits for an engine on another host ({@link send}) and loads what it sends into `devices`, in the order in which it names its own, as one.
- * Resolves when they run here and the source has confirmed that it let go. They stay open, and lose what they hold when nobody has them open.
- * @throws {VfioEngineError} with the `outcome` and where the devices are
- */
+/** As {@link import("./deferred.js").receive} documents it. */
 export async function receive(
   devices: readonly MigratableDevice[],
   options: ReceiveOptions,

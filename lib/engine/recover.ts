@@ -67,12 +67,7 @@ export interface RecoverReport {
   readonly confirmed: boolean
 }
 
-/**
- * Takes up a migration of this host's whose engine died: leads the devices where the journal and the destination say.
- * @param devices opened again from whoever held them, in the order of the journal; empty: they are lost
- * @throws {VfioEngineError} the outcome is still unknown, or the devices are lost
- * @throws {VfioError} `ERR_VFIO_BUSY`: the engine lives; `ERR_VFIO_JOURNAL`
- */
+/** As {@link import("./deferred.js").recoverSource} documents it. */
 export async function recoverSource(
   devices: readonly MigratableDevice[],
   options: RecoverSourceOptions,
@@ -152,12 +147,7 @@ function unknownText(state: SourceState): string {
     : 'the destination was told to run and has not been heard of since'
 }
 
-/**
- * Takes up a migration into this host whose engine died: keeps, runs or gives up the copy, as the journal and the source say.
- * @param devices opened again from whoever held them, in the order of the journal; empty: they are lost
- * @throws {VfioEngineError} the copy still waits for the source's word, or may have run and is lost
- * @throws {VfioError} `ERR_VFIO_BUSY`: the engine lives; `ERR_VFIO_JOURNAL`
- */
+/** As {@link import("./deferred.js").recoverDestination} documents it. */
 export async function recoverDestination(
   devices: readonly MigratableDevice[],
   options: RecoverDestinationOptions,

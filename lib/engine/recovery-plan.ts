@@ -51,7 +51,7 @@ export interface RecoveryPlan {
   readonly can: readonly RecoveryAction[]
 }
 
-/** What `summary` means, among `all` journals of its directory. Asks the keepers that hold its devices, and opens no device. */
+/** As {@link import("./deferred.js").planRecovery} documents it. */
 export async function planRecovery(
   summary: JournalSummary,
   all: readonly JournalSummary[] = [],

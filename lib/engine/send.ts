@@ -36,12 +36,7 @@ import { SourceConnections } from './source-connections.js'
 import { SourceEngine } from './source-engine.js'
 import { type Times, timesOf } from './times.js'
 
-/**
- * Sends the state of devices to an engine on another host ({@link receive}), as one: either all of it runs there, or all of it goes on here,
- * or the outcome is known to be unknown; never both (docs/commit-protocol.md). The devices end in `stop` here. They stay open: close them
- * when it is done.
- * @throws {VfioEngineError} with the `outcome` and where the devices are
- */
+/** As {@link import("./deferred.js").send} documents it. */
 export async function send(devices: readonly MigratableDevice[], options: SendOptions): Promise<SendReport> {
   return new Sending(devices, options).run()
 }

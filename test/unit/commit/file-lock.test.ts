@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { addonPaths } from '../../../lib/binding.js'
 import { isFileLocked, tryLockFile } from '../../../lib/commit/file-lock.js'
 import { eventually } from '../ownership/places.js'
 
@@ -40,12 +42,12 @@ describe('the lock of a file whose owner lives', () => {
   })
 
   it('goes with a process that is killed', async () => {
-    const module = new URL('../../../dist/commit/file-lock.js', import.meta.url).href
     const program = `
       import { open } from 'node:fs/promises'
-      import { tryLockFile } from ${JSON.stringify(module)}
+      import { createRequire } from 'node:module'
+      const addon = createRequire(import.meta.url)(${JSON.stringify(addonPaths().find(existsSync))})
       const file = await open(${JSON.stringify(path)}, 'r+')
-      console.log((await tryLockFile(file.fd)) ? 'locked' : 'refused')
+      console.log((await addon.lockDescriptor(file.fd)) === true ? 'locked' : 'refused')
       setInterval(() => file, 1000)`
     const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
