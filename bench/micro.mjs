@@ -28,14 +28,26 @@ function startUp(rounds) {
     const library = join(folder, 'library.mjs')
     writeFileSync(empty, '')
     writeFileSync(library, `import ${JSON.stringify(index)}\n`)
-    const times = { empty: [], library: [], version: [] }
+    const addon = join(folder, 'addon.cjs')
+    writeFileSync(addon, `require(${JSON.stringify(path('../build/Release/vfio_migration.node'))})\n`)
+    const times = { empty: [], library: [], version: [], bareScript: [], addon: [] }
+    const bare = join(folder, 'empty.cjs')
+    writeFileSync(bare, '')
     for (let round = 0; round < rounds; round++) {
       times.empty.push(milliseconds([empty]))
       times.library.push(milliseconds([library]))
       times.version.push(milliseconds([command, '--version']))
+      times.bareScript.push(milliseconds([bare]))
+      times.addon.push(milliseconds([addon]))
     }
-    const [bare, whole, version] = [times.empty, times.library, times.version].map(median)
-    return { emptyMs: bare, importMs: whole - bare, versionMs: version, versionAboveEmptyMs: version - bare }
+    const [emptyMs, whole, versionMs, script, withAddon] = Object.values(times).map(median)
+    return {
+      emptyMs,
+      importMs: whole - emptyMs,
+      versionMs,
+      versionAboveEmptyMs: versionMs - emptyMs,
+      addonMs: withAddon - script,
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

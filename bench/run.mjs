@@ -10,7 +10,15 @@ import { micro } from './micro.mjs'
 import { scale } from './scale.mjs'
 import { machine } from './support/machine.mjs'
 import { buildPrograms } from './support/programs.mjs'
-import { dataPathRows, forTerminal, verdictRows } from './support/tables.mjs'
+import {
+  dataPathRows,
+  forTerminal,
+  machineLine,
+  microRows,
+  scaleRows,
+  tlsRows,
+  verdictRows,
+} from './support/tables.mjs'
 import { verdicts } from './targets.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -85,12 +93,13 @@ await part('scale', () => scale(common))
 
 if (options.json) process.stdout.write(`${JSON.stringify(results, null, 1)}\n`)
 else {
-  const { processor, processors, memoryGib, kernel, node, commit } = results.machine
-  console.log(
-    `${processor}, ${processors} processors, ${memoryGib} GiB, Linux ${kernel}, Node ${node}, ${commit}`,
-  )
-  if (results.dataPath?.length > 0) console.log(forTerminal(dataPathRows(results.dataPath)))
-  for (const name of ['tls', 'micro', 'scale'])
-    if (results[name]) console.log(name, JSON.stringify(results[name], null, 1))
-  console.log(forTerminal(verdictRows(results.targets)))
+  console.log(machineLine(results.machine))
+  for (const rows of [
+    dataPathRows(results.dataPath ?? []),
+    tlsRows(results.tls),
+    microRows(results.micro),
+    scaleRows(results.scale),
+    verdictRows(results.targets),
+  ])
+    if (rows.body.length > 0) console.log(forTerminal(rows))
 }

@@ -67,6 +67,7 @@ export {
 } from './errors/index.js'
 export * from './memory/index.js'
 export type { Chunk, Moved } from './migration/chunk.js'
+export { ChunkWriter, type ChunkWriterOptions } from './migration/chunk-writer.js'
 export type { LoadOptions, LoadSession, LoadTarget } from './migration/load-session.js'
 export { type LoadStreamOptions, loadFromFile, loadFromStream } from './migration/load-stream.js'
 export { MigratableDevice } from './migration/migratable-device.js'

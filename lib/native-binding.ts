@@ -15,6 +15,7 @@ import type {
 import type { NativeDescriptor, NativeMessageListener, NativeMessageSocket } from './native/ownership.js'
 import type { NativeSimulatedDevice, NativeSimulatedOptions } from './native/simulated.js'
 import type {
+  NativeChunkWriter,
   NativeFrameReader,
   NativeFrameReaderOptions,
   NativeFrameWriter,
@@ -88,6 +89,7 @@ export interface NativeBinding {
   listenStream(host: string, port: number): Promise<Outcome<NativeStreamListener>>
   /** Both ends of a new UNIX socket. */
   streamPair(): Outcome<readonly [NativeStreamSocket, NativeStreamSocket]>
+  chunkWriter(fd: number): Outcome<NativeChunkWriter>
   frameWriter(fd: number, options: NativeFrameWriterOptions): Outcome<NativeFrameWriter>
   frameReader(fd: number, options: NativeFrameReaderOptions): Outcome<NativeFrameReader>
 }

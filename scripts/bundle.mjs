@@ -37,9 +37,7 @@ const bundle = (entryPoints, outbase, outdir) =>
     target: 'node20.19',
     // What is imported by almost every user is taken in, as far as it is used; the rest is the command's.
     external: ['commander', 'cli-table3'],
-    // Names stay, for stack traces.
-    minifyWhitespace: true,
-    minifySyntax: true,
+    // Readable: an uncaught error prints its line, and a stack trace its names.
     sourcemap: true,
     sourcesContent: false,
     legalComments: 'none',

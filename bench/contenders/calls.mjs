@@ -32,6 +32,16 @@ print(
 )
 await device.close()
 
+// One turn of the iterator, which is one hop and one read of the smallest chunk there is.
+const CHUNK = 65536
+const paged = await simulatedDevice({ protocol: 'v2', state: 2000 * CHUNK, seed: 7 })
+const pages = await paged.migration()
+const turns = await pages.save({ bufferSize: CHUNK })
+const iterator = turns[Symbol.asyncIterator]()
+print('iterator-turn', await perCall(() => iterator.next(), 1400))
+await turns.close()
+await paged.close()
+
 // The least that the simulated device stages is 12 KiB of region, which hold 8 KiB of data.
 const tiny = await simulatedDevice({
   protocol: 'v1',

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The library itself: node library.mjs --way pipe|save|save-strong|iterator --source v1-mapped|v1-trapped|v2 --bytes N --fd N
+// The library itself: node library.mjs --way pipe|save|save-strong|iterator|takeover --source v1-mapped|v1-trapped|v2 --bytes N --fd N
 //                     [--device-chunk N] [--device SPEC]
 import { closeSync, openSync, write } from 'node:fs'
 import { promisify } from 'node:util'
-import { openDevice, saveToStream } from '../../dist/index.js'
+import { ChunkWriter, openDevice, saveToStream } from '../../dist/index.js'
 import { simulatedDevice } from '../../dist/simulated/index.js'
 import { serveRounds, words } from './rounds.mjs'
 
@@ -44,6 +44,14 @@ const ways = {
       }
       bytes += data.length
     }
+    return bytes
+  },
+  takeover: async () => {
+    const writer = ChunkWriter.over(fd)
+    for await (const chunk of save) await writer.write(chunk)
+    await writer.flush()
+    const { bytes } = writer.written
+    await writer.close()
     return bytes
   },
   save: async () => (await saveToStream(device, fd, { dataPath, wiring: false })).bytes,

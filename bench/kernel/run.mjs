@@ -8,13 +8,13 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { buildPrograms } from '../support/programs.mjs'
-import { dataPathRows, forTerminal, verdictRows } from '../support/tables.mjs'
+import { dataPathRows, forTerminal, machineLine, verdictRows } from '../support/tables.mjs'
 import { ratios } from '../targets.mjs'
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url))
 const options = new Command('npm run bench:kernel --')
   .description('Measures the library beside C and plain Node over devices of the project’s kernel module.')
-  .option('--bytes <n>', 'of device state', String(2 ** 25))
+  .option('--bytes <n>', 'of device state', String(2 ** 24))
   .option('--rounds <n>', 'rounds of each contender', '7')
   .option('--only <words>', 'comma-separated beginnings of what to measure: v2, v1-mapped/unix', '')
   .option('--timeout <seconds>', 'after which the machine is killed', '3600')
@@ -68,8 +68,7 @@ try {
   const results = measure()
   if (options.json) process.stdout.write(`${JSON.stringify(results, null, 1)}\n`)
   else {
-    const { processor, processors, kernel, node, commit } = results.machine
-    console.log(`${processor}, emulated, ${processors} processors, Linux ${kernel}, Node ${node}, ${commit}`)
+    console.log(`${machineLine(results.machine)}; emulated`)
     console.log(forTerminal(dataPathRows(results.dataPath)))
     console.log(forTerminal(verdictRows(ratios(results.dataPath))))
     console.log(

@@ -34,6 +34,11 @@ export class DataSource implements AsyncDisposable {
     this.#records = new PumpRecords(trace, native, 'out', region)
   }
 
+  /** @internal For who takes chunks over. */
+  get native(): NativeSource {
+    return this.#native
+  }
+
   /** The next chunk, borrowed: its buffer is detached by the next call, by {@link release} and by {@link close}. */
   async next(): Promise<Turn> {
     const noted = this.#records.begin()

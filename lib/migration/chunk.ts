@@ -2,7 +2,8 @@
 
 /**
  * One chunk of a save. `data` is borrowed: a view of the mapped region (v1) or of the session's buffer (v2), detached (length 0) when the
- * next chunk is asked for or the session ends. To keep it, copy it; never hand it to something that keeps it, such as a socket.
+ * next chunk is asked for or the session ends. To keep it, copy it; never hand it to something that keeps it, such as a socket:
+ * a `ChunkWriter` takes it over instead.
  */
 export interface Chunk {
   readonly data: Uint8Array<ArrayBuffer>

@@ -6,6 +6,7 @@ import { RateLimit } from '../device/rate-limit.js'
 import { type Recovery, VfioError } from '../errors/index.js'
 import type { FrameWriter } from '../stream/frame-writer.js'
 import type { Chunk, Moved } from './chunk.js'
+import { lendChunk } from './lent-chunk.js'
 import { Load } from './load.js'
 import type { LoadSession } from './load-session.js'
 import { PreCopyRounds } from './pre-copy-rounds.js'
@@ -155,7 +156,7 @@ export class Save implements SaveSession {
           return source.next()
         }, 'lends')
         if (turn.progress === 'end' || turn.data === null) return
-        yield { data: new Uint8Array(turn.data), phase }
+        yield lendChunk(source, { data: new Uint8Array(turn.data), phase })
       }
     } finally {
       this.#lent = false

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Framed streams.
-import type { NativePumped, NativeRateLimit } from './data.js'
+import type { NativePumped, NativeRateLimit, NativeSource } from './data.js'
 import type { Outcome } from './failure.js'
 
 export interface NativeFrameWriterOptions {
@@ -23,6 +23,19 @@ export interface NativeFrameWriter {
   /** The end record. */
   finish(): Promise<Outcome<null>>
   totals(): NativeFrameTotals
+  cancel(): void
+  close(): Promise<null>
+}
+
+export interface NativeTakenChunk {
+  /** In the device's own memory: the source answers `busy` until it is written. */
+  readonly inPlace: boolean
+  readonly written: Promise<Outcome<null>>
+}
+
+export interface NativeChunkWriter {
+  /** Takes over the chunk that `source` has lent, whose buffer is detached, and writes it after those before it. */
+  write(source: NativeSource): Outcome<NativeTakenChunk>
   cancel(): void
   close(): Promise<null>
 }

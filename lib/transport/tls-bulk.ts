@@ -9,10 +9,11 @@ import { boundedWait } from './bounded-wait.js'
 import type { BulkChannel, WaitOptions } from './connection.js'
 import { callNative } from './native-call.js'
 import { defaultFinishTimeout } from './plain-bulk.js'
+import { relaySocket } from './socket-relay.js'
 import { nodeSocketOver } from './tls-handshake.js'
 
 /**
- * Bulk data of a TLS connection. A pump has one end of a socket pair, the TLS socket is piped to the other: the bytes cross JavaScript,
+ * Bulk data of a TLS connection. A pump has one end of a socket pair, the TLS socket is joined to the other: the bytes cross JavaScript,
  * a buffer at a time, and either side holds the other up when it is slow.
  */
 export class TlsBulk implements BulkChannel {
@@ -37,14 +38,13 @@ export class TlsBulk implements BulkChannel {
     const [near, far] = unwrap(binding().streamPair())
     this.#near = near
     this.#far = far
-    this.#relay = nodeSocketOver(far)
+    this.#relay = direction === 'out' ? relaySocket(unwrap(far.duplicate()), tls) : nodeSocketOver(far)
     this.#relay.unref()
     this.#through = direction === 'out' ? this.#carryOut() : this.#carryIn()
     this.#through.catch((error: Error) => this.#fail(this.#lost(error)))
   }
 
   async #carryOut(): Promise<void> {
-    this.#relay.pipe(this.#tls)
     // Nothing is to come from there, but its end and its errors are to be seen.
     this.#tls.on('data', () => this.#tls.destroy(new Error('it sends where it was to receive')))
     this.#tls.once('end', () => {

@@ -5,6 +5,7 @@
 
 #include "binding/address_space_handle.h"
 #include "binding/cancellation_handle.h"
+#include "binding/chunk_writer_handle.h"
 #include "binding/constants.h"
 #include "binding/container_handle.h"
 #include "binding/descriptor_handle.h"
@@ -45,6 +46,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   define<SinkHandle>(env);
   define<MappingHandle>(env);
   define<FrameWriterHandle>(env);
+  define<ChunkWriterHandle>(env);
   define<FrameReaderHandle>(env);
   define<DmaBufferHandle>(env);
   define<DirtyBitmapHandle>(env);
@@ -97,6 +99,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("listenStream", Napi::Function::New(env, &listenStream, "listenStream"));
   exports.Set("streamPair", Napi::Function::New(env, &streamPair, "streamPair"));
   exports.Set("frameWriter", Napi::Function::New(env, &FrameWriterHandle::openOver, "frameWriter"));
+  exports.Set("chunkWriter", Napi::Function::New(env, &ChunkWriterHandle::openOver, "chunkWriter"));
   exports.Set("frameReader", Napi::Function::New(env, &FrameReaderHandle::openOver, "frameReader"));
   return exports;
 }

@@ -37,15 +37,17 @@ Napi::Value SourceHandle::nextOwned(const Napi::CallbackInfo& info) { return tur
 
 Napi::Value SourceHandle::turn(Napi::Env env, bool owned) {
   if (!source_) return failed(env, closed("next chunk"));
+  if (inPlaceOut()) return failed(env, busy("next chunk"));
   if (!turnstile_.enter()) return failed(env, busy("next chunk"));
   // The turn that follows lets the device overwrite what was lent.
-  loan_.end();
+  endLoan();
+  auto slot = owned ? nullptr : slots_.free();
   Ref();
   return Runtime::of(env).run<Turn>(
       env, lane_,
-      [source = source_, flight = control_->flight, owned] {
+      [source = source_, flight = control_->flight, slot] {
         ChunkTimer timer(*flight, ChunkTimer::Device::kFirst);
-        auto turn = owned ? source->nextOwned() : source->next();
+        auto turn = slot ? source->nextInto(slot->memory) : source->nextOwned();
         timer.half();
         if (!turn)
           timer.failed(turn.failure());
@@ -53,16 +55,20 @@ Napi::Value SourceHandle::turn(Napi::Env env, bool owned) {
           timer.done(turn->bytes.size);
         return turn;
       },
-      [this, owned](Napi::Env env, Turn turn) -> Napi::Value {
+      [this, slot](Napi::Env env, Turn turn) -> Napi::Value {
         Napi::Object object = Napi::Object::New(env);
         object.Set("progress", nameOf(turn.progress));
         object.Set("data", env.Null());
         if (turn.progress != Progress::kBytes) return object;
         // Closed meanwhile: what was read belongs to nobody.
-        if (!owned && !source_) return toObject(env, closed("next chunk"));
-        auto view = lend(env, turn.bytes, std::move(turn.memory));
+        if (slot && !source_) return toObject(env, closed("next chunk"));
+        auto view = lend(env, turn.bytes, turn.memory);
         if (!view) return toObject(env, view.failure());
-        if (!owned) loan_.begin(*view);
+        if (slot) {
+          loan_.begin(*view);
+          const bool inPlace = turn.memory != slot->memory;
+          lent_.emplace(Lent{ConstBytes{turn.bytes}, std::move(turn.memory), inPlace ? inPlace_ : slot});
+        }
         control_->count(turn.bytes.size);
         object.Set("data", *view);
         return object;
@@ -73,16 +79,30 @@ Napi::Value SourceHandle::turn(Napi::Env env, bool owned) {
       });
 }
 
-Napi::Value SourceHandle::release(const Napi::CallbackInfo& info) {
+void SourceHandle::endLoan() {
   loan_.end();
+  lent_.reset();
+}
+
+SourceHandle::Taken SourceHandle::take() {
+  if (!lent_) return {};
+  Lent lent = std::move(*lent_);
+  endLoan();
+  const bool inPlace = lent.slot == inPlace_;
+  return {std::make_shared<TakenChunk>(lent.bytes, std::move(lent.keep), std::move(lent.slot)), inPlace};
+}
+
+Napi::Value SourceHandle::release(const Napi::CallbackInfo& info) {
+  endLoan();
   return info.Env().Undefined();
 }
 
 template <typename Work, typename Settled>
 Napi::Value SourceHandle::pump(Napi::Env env, Work work, Settled settled) {
   if (!source_) return failed(env, closed("pump"));
+  if (inPlaceOut()) return failed(env, busy("pump"));
   if (!turnstile_.enter()) return failed(env, busy("pump"));
-  loan_.end();
+  endLoan();
   control_->pause = false;
   Ref();
   return Runtime::of(env).run<Pumped>(
@@ -192,7 +212,7 @@ Napi::Value SourceHandle::cancel(const Napi::CallbackInfo& info) {
 
 Napi::Value SourceHandle::close(const Napi::CallbackInfo& info) {
   cancel(info);
-  loan_.end();
+  endLoan();
   Ref();
   // The last share goes on the lane: closing a data descriptor may take the driver a while.
   return Runtime::of(info.Env())

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { VfioError } from '../../errors/index.js'
-import { findDevice, type Group, type HostRoots } from '../../host/index.js'
+import type { Group } from '../../host/group.js'
+import { findDevice } from '../../host/list.js'
+import type { HostRoots } from '../../host/sysfs.js'
 
 /** Where the kernel keeps a device: what opening it through its group takes. */
 export interface DeviceLocation {

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
+  ChunkWriter,
   deviceStateSection,
   FrameReader,
   FrameWriter,
@@ -94,6 +95,32 @@ const bytes: Carrier = (saving, loading) =>
     }
   })
 
+/** Chunks whose memory a writer takes over while the device is read on; their borders are noted on the way. */
+const takenOver: Carrier = (saving, loading) =>
+  withFile(async (file) => {
+    const lengths: number[] = []
+    {
+      await using writer = ChunkWriter.over(file.fd)
+      for await (const chunk of saving) {
+        lengths.push(chunk.data.length)
+        await writer.write(chunk)
+        if (chunk.data.length !== 0) throw new Error('a chunk that was taken over is still there')
+      }
+      await writer.flush()
+      if (writer.written.chunks !== lengths.length) throw new Error('chunks were lost on the way')
+    }
+    const again = await open(`/proc/self/fd/${file.fd}`, 'r')
+    try {
+      for (const length of lengths) {
+        const { buffer, bytesRead } = await again.read(Buffer.alloc(length), 0, length)
+        if (bytesRead !== length) throw new Error('bytes were lost on the way')
+        await loading.write(buffer)
+      }
+    } finally {
+      await again.close()
+    }
+  })
+
 /** Over a TCP connection whose reader is slow; v2 only, since a socket keeps no borders. */
 const socket: Carrier = async (saving, loading) => {
   const server = createServer()
@@ -120,12 +147,14 @@ export const carriers: Readonly<Record<'v1' | 'v2', readonly (readonly [string, 
     ['pipeInto', direct],
     ['a stream', stream],
     ['frames in a file', frames],
+    ['chunks taken over', takenOver],
   ],
   v2: [
     ['iteration', iteration],
     ['pipeInto', direct],
     ['a stream', stream],
     ['frames in a file', frames],
+    ['chunks taken over', takenOver],
     ['bytes in a file', bytes],
     ['a slow socket', socket],
   ],
