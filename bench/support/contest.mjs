@@ -20,6 +20,7 @@ const FOREIGN_SHARE = 0.15
  * @typedef {object} Contestant
  * @property {string} name
  * @property {readonly string[]} command `@fd` stands for the sink's descriptor
+ * @property {number} [rounds] at most so many
  */
 
 /**
@@ -27,18 +28,20 @@ const FOREIGN_SHARE = 0.15
  * @returns {Promise<Record<string, object>>} for each name its figures, or `{ broken }` with why it has none
  */
 export async function contest({ sink, contestants, rounds, signal }) {
-  const entrants = contestants.map(({ name, command }) => ({
-    name,
-    command,
+  const entrants = contestants.map((contestant) => ({
+    name: contestant.name,
+    command: contestant.command,
+    rounds: Math.min(rounds, contestant.rounds ?? rounds),
     samples: [],
     repeated: 0,
     broken: undefined,
   }))
   for (let turn = 0; turn * ROUNDS_PER_PROCESS < rounds; turn++) {
     for (const entrant of rotated(entrants, turn)) {
-      if (signal?.aborted || entrant.broken !== undefined) continue
+      const left = entrant.rounds - turn * ROUNDS_PER_PROCESS
+      if (signal?.aborted || entrant.broken !== undefined || left <= 0) continue
       try {
-        await appear(entrant, sink, Math.min(ROUNDS_PER_PROCESS, rounds - turn * ROUNDS_PER_PROCESS))
+        await appear(entrant, sink, Math.min(ROUNDS_PER_PROCESS, left))
       } catch (error) {
         entrant.broken = error.message
       }
