@@ -263,15 +263,7 @@ Napi::Value AddressSpaceHandle::isSameAs(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value AddressSpaceHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [space = std::move(space_)]() mutable -> Result<std::nullptr_t> {
-            space.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(space_));
 }
 
 Napi::Value createAddressTable(const Napi::CallbackInfo& info) {

@@ -20,8 +20,8 @@ struct ChunkSlot {
 
 class ChunkSlots {
  public:
-  // Memory that nobody has: the one used last, if possible, since the caches know it. With all of them taken
-  // over, one more that is not kept.
+  // Memory that nobody has; always the same while nothing is taken over, since the caches know it. With all
+  // of them taken over, one more that is not kept.
   std::shared_ptr<ChunkSlot> free() const {
     for (const auto& slot : slots_)
       if (!slot->taken.load(std::memory_order_acquire)) return slot;

@@ -79,15 +79,7 @@ Napi::Value ContainerHandle::setIommu(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ContainerHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [container = std::move(container_)]() mutable -> Result<std::nullptr_t> {
-            container.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(container_));
 }
 
 Napi::Value openContainer(const Napi::CallbackInfo& info) {

@@ -46,15 +46,7 @@ Napi::Value DescriptorHandle::descriptor(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DescriptorHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [fd = std::move(fd_)]() mutable -> Result<std::nullptr_t> {
-            fd.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(fd_));
 }
 
 Napi::Value duplicateDescriptor(const Napi::CallbackInfo& info) {

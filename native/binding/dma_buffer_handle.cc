@@ -190,15 +190,7 @@ Napi::Value DmaBufferHandle::write(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DmaBufferHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [memory = std::move(memory_)]() mutable -> Result<std::nullptr_t> {
-            memory.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(memory_));
 }
 
 Napi::Value allocateDmaBuffer(const Napi::CallbackInfo& info) {

@@ -178,15 +178,7 @@ Napi::Value FrameReaderHandle::cancel(const Napi::CallbackInfo& info) {
 
 Napi::Value FrameReaderHandle::close(const Napi::CallbackInfo& info) {
   cancellation_->cancel();
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [open = std::move(open_)]() mutable -> Result<std::nullptr_t> {
-            open.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(open_));
 }
 
 }  // namespace vfm::binding

@@ -156,15 +156,7 @@ Napi::Value GroupHandle::device(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value GroupHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [group = std::move(group_)]() mutable -> Result<std::nullptr_t> {
-            group.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(group_));
 }
 
 Napi::Value openGroup(const Napi::CallbackInfo& info) {

@@ -52,4 +52,18 @@ inline Failure closed(const char* what) {
 
 inline Napi::Value null(Napi::Env env) { return env.Null(); }
 
+// A promise of the last share being gone, on the lane after what is queued there: closing a device or a data
+// descriptor may take the driver a while.
+template <typename Handle, typename T>
+Napi::Value closeOn(Napi::Env env, Handle& handle, Lane& lane, std::shared_ptr<T> share) {
+  handle.Ref();
+  return Runtime::of(env).run<std::nullptr_t>(
+      env, lane,
+      [share = std::move(share)]() mutable -> Result<std::nullptr_t> {
+        share.reset();
+        return nullptr;
+      },
+      [](Napi::Env env, std::nullptr_t) { return null(env); }, [&handle](Napi::Env) { handle.Unref(); });
+}
+
 }  // namespace vfm::binding

@@ -67,15 +67,7 @@ Napi::Value HwptHandle::reportDirty(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value HwptHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [hwpt = std::move(hwpt_)]() mutable -> Result<std::nullptr_t> {
-            hwpt.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(hwpt_));
 }
 
 }  // namespace vfm::binding

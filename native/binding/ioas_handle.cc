@@ -118,15 +118,7 @@ Napi::Value IoasHandle::hwpt(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value IoasHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [ioas = std::move(ioas_)]() mutable -> Result<std::nullptr_t> {
-            ioas.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(ioas_));
 }
 
 }  // namespace vfm::binding

@@ -159,15 +159,7 @@ Napi::Value IommufdHandle::container(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value IommufdHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [iommufd = std::move(iommufd_)]() mutable -> Result<std::nullptr_t> {
-            iommufd.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(iommufd_));
 }
 
 Napi::Value openDeviceNode(const Napi::CallbackInfo& info) {

@@ -163,15 +163,7 @@ Napi::Value MessageListenerHandle::accept(const Napi::CallbackInfo& info) {
 
 Napi::Value MessageListenerHandle::close(const Napi::CallbackInfo& info) {
   if (listener_) listener_->cancel();
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [listener = std::move(listener_)]() mutable -> Result<std::nullptr_t> {
-            listener.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(listener_));
 }
 
 Napi::Value connectSocket(const Napi::CallbackInfo& info) {

@@ -90,15 +90,7 @@ Napi::Value SessionHandle::sink(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value SessionHandle::close(const Napi::CallbackInfo& info) {
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [session = std::move(session_)]() mutable -> Result<std::nullptr_t> {
-            session.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(session_));
 }
 
 }  // namespace vfm::binding

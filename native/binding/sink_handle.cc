@@ -131,15 +131,7 @@ Napi::Value SinkHandle::cancel(const Napi::CallbackInfo& info) {
 
 Napi::Value SinkHandle::close(const Napi::CallbackInfo& info) {
   cancel(info);
-  Ref();
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [sink = std::move(sink_)]() mutable -> Result<std::nullptr_t> {
-            sink.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(sink_));
 }
 
 }  // namespace vfm::binding

@@ -213,16 +213,7 @@ Napi::Value SourceHandle::cancel(const Napi::CallbackInfo& info) {
 Napi::Value SourceHandle::close(const Napi::CallbackInfo& info) {
   cancel(info);
   endLoan();
-  Ref();
-  // The last share goes on the lane: closing a data descriptor may take the driver a while.
-  return Runtime::of(info.Env())
-      .run<std::nullptr_t>(
-          info.Env(), lane_,
-          [source = std::move(source_)]() mutable -> Result<std::nullptr_t> {
-            source.reset();
-            return nullptr;
-          },
-          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
+  return closeOn(info.Env(), *this, lane_, std::move(source_));
 }
 
 }  // namespace vfm::binding
