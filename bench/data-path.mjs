@@ -51,6 +51,7 @@ function contestantsFor(source, sink, bytes, device) {
   })
   const plain = (way) => ({
     name: way,
+    blocking: way === 'calls', // fs.write() ends with EAGAIN where it would have to wait
     command: [
       process.execPath,
       script('plain-node'),

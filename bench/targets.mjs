@@ -31,7 +31,7 @@ function verdict(what, figure, bound, { atMost = false, unit = '', digits = 2, s
 
 const ratio = (one, other) => (one === undefined || other === undefined ? undefined : one / other)
 
-/** What is aimed at for bulk data. @returns {Verdict[]} */
+/** What is aimed at for bulk data. @param {any[]} dataPath @returns {Verdict[]} */
 function bulkVerdicts(dataPath) {
   const rows = []
   const add = (...words) => rows.push(verdict(...words))
@@ -68,11 +68,14 @@ function bulkVerdicts(dataPath) {
   return rows
 }
 
-/** The figures of bulk data without a judgement, for a machine that the targets do not speak of. @returns {Verdict[]} */
+/** The figures of bulk data without a judgement, for a machine that the targets do not speak of. @param {any[]} dataPath @returns {Verdict[]} */
 export const ratios = (dataPath) =>
   bulkVerdicts(dataPath).map((row) => ({ ...row, verdict: row.figure === undefined ? row.verdict : '' }))
 
-/** @returns {Verdict[]} */
+/**
+ * @param {{ dataPath?: any[], tls?: any, micro?: any, scale?: any }} results whatever was measured of what npm run bench writes
+ * @returns {Verdict[]}
+ */
 export function verdicts({ dataPath = [], tls, micro, scale = {} }) {
   const rows = bulkVerdicts(dataPath)
   const add = (...words) => rows.push(verdict(...words))

@@ -21,6 +21,7 @@ const FOREIGN_SHARE = 0.15
  * @property {string} name
  * @property {readonly string[]} command `@fd` stands for the sink's descriptor
  * @property {number} [rounds] at most so many
+ * @property {boolean} [blocking] whether its writes to a socket wait
  */
 
 /**
@@ -31,6 +32,7 @@ export async function contest({ sink, contestants, rounds, signal }) {
   const entrants = contestants.map((contestant) => ({
     name: contestant.name,
     command: contestant.command,
+    blocking: contestant.blocking ?? false,
     rounds: Math.min(rounds, contestant.rounds ?? rounds),
     samples: [],
     repeated: 0,
@@ -59,7 +61,7 @@ export async function contest({ sink, contestants, rounds, signal }) {
 
 /** A process for a few rounds, over a sink of its own. */
 async function appear(entrant, sink, rounds) {
-  const opened = await openSink(sink)
+  const opened = await openSink(sink, entrant)
   let worker
   try {
     worker = await Worker.start(entrant.command, opened.fd)

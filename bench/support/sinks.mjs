@@ -23,8 +23,12 @@ process.once('exit', () => rmSync(tmpfsFile, { force: true }))
 
 let count = 0
 
-/** @returns {Promise<{ fd: number, pids: number[], close: () => void }>} the descriptor is this process's; a child inherits it */
-export async function openSink(name) {
+/**
+ * @param {string} name
+ * @param {{ blocking?: boolean }} [how] `blocking`: a socket whose writes wait, for whoever cannot wait for it
+ * @returns {Promise<{ fd: number, pids: number[], close: () => void }>} the descriptor is this process's; a child inherits it
+ */
+export async function openSink(name, { blocking = false } = {}) {
   if (name === 'null') {
     const fd = openSync('/dev/null', 'w')
     return { fd, pids: [], close: () => closeSync(fd) }
@@ -35,7 +39,9 @@ export async function openSink(name) {
     const again = openSync(tmpfsFile, 'r+')
     return { fd: again, pids: [], close: () => closeSync(again) }
   }
-  return name === 'unix' ? await overUnix() : await overTcp(name === 'tcp-ours')
+  const made = name === 'unix' ? await overUnix() : await overTcp()
+  if (blocking) made.near._handle.setBlocking(true)
+  return await overSockets(made, name === 'tcp-ours')
 }
 
 /** The receiver is a process of its own: what it costs is not the contender's. */
@@ -75,9 +81,9 @@ async function overSockets(made, ours) {
 
 async function overUnix() {
   const path = join('/dev/shm', `vfio-migration-bench-${process.pid}-${count++}.sock`)
-  return await overSockets(await pair(path, () => path), false)
+  return await pair(path, () => path)
 }
 
-async function overTcp(ours) {
-  return await overSockets(await pair({ port: 0, host: '127.0.0.1' }, (server) => server.address()), ours)
+async function overTcp() {
+  return await pair({ port: 0, host: '127.0.0.1' }, (server) => server.address())
 }
