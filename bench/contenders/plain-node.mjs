@@ -11,7 +11,7 @@ const fd = number('fd', 1)
 const bytes = number('bytes', 2 ** 30)
 const CHUNK = 2 ** 20
 const seekable = text('seekable', 'no') === 'yes'
-const socket = text('socket', 'no') === 'yes'
+const way = text('way', 'calls')
 
 // Plain Node cannot read a VFIO device's data without blocking; a file in memory stands for it.
 const path = `/dev/shm/vfio-migration-bench-plain-${process.pid}`
@@ -43,7 +43,9 @@ async function calls() {
   return at
 }
 
-const outgoing = socket ? new Socket({ fd, readable: false }) : undefined
+// A socket object makes the descriptor one that does not wait, which fs.write() cannot take.
+const outgoing =
+  way === 'streams' && text('socket', 'no') === 'yes' ? new Socket({ fd, readable: false }) : undefined
 
 async function streams() {
   const from = createReadStream('', { fd: source, autoClose: false, start: 0, end: bytes - 1 })
@@ -52,5 +54,5 @@ async function streams() {
   return bytes
 }
 
-await serveRounds({ move: text('way', 'calls') === 'streams' ? streams : calls })
+await serveRounds({ move: way === 'streams' ? streams : calls })
 outgoing?.destroy()
