@@ -24,6 +24,9 @@ export const contenderNames = {
   streams: 'Node streams',
 }
 
+/** The threads of the library that move bulk data run with it (native/core/threads/background.h), and so do the contenders in C. */
+const NICENESS = '10'
+
 /** So far from the others that more rounds would tell nothing. */
 const slow = ['save-strong', 'calls', 'streams']
 
@@ -33,7 +36,13 @@ function contestantsFor(source, sink, bytes, device) {
   const of = device === undefined ? [] : ['--device', device.path]
   const c = (name, ...more) => ({
     name: more.length > 0 && more[0].startsWith('as:') ? more.shift().slice(3) : name,
-    command: [programs.reference, '--contender', name, '--source', source, ...size, ...of, ...more],
+    command: [
+      programs.reference,
+      ...['--contender', name, '--source', source, '--nice', NICENESS],
+      ...size,
+      ...of,
+      ...more,
+    ],
   })
   const library = (way) => ({
     name: way,

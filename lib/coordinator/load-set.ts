@@ -63,8 +63,11 @@ export class LoadSet {
 
   /** All to running. */
   async run(): Promise<RunOutcome> {
+    // One alone has nobody to wait for, and passes through P2P by itself.
+    const together = this.#members.length > 1
     const quiet = await this.#each(async ({ migration }, index) => {
-      if (migration.capabilities.p2p && this.#settled[index]) await migration.transition('running-p2p')
+      if (together && migration.capabilities.p2p && this.#settled[index])
+        await migration.transition('running-p2p')
     })
     const failed = quiet ?? (await this.#each((member, index) => this.#runOne(member, index)))
     if (failed === undefined) return { ran: true }

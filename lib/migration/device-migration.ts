@@ -66,9 +66,12 @@ export class DeviceMigration implements Migration {
     throwIfAborted(options.signal)
     const release = this.#slot.take('transition')
     try {
-      const from = await this.#protocol.state()
-      const reached = await this.#protocol.lead(target, options)
-      if (!isSaving(from)) this.#home = from === 'resuming' ? 'running' : from
+      let from: MigrationState | undefined
+      const onStart = (state: MigrationState): void => {
+        from = state
+      }
+      const reached = await this.#protocol.lead(target, { ...options, onStart })
+      if (from !== undefined && !isSaving(from)) this.#home = from === 'resuming' ? 'running' : from
       return reached
     } finally {
       release()

@@ -149,7 +149,10 @@ export class PreCopyRounds {
     if (!stale()) await this.#rest(this.#pause, woken)
   }
 
-  /** The read was sampled before the switch took place, or the device breaks the rule that stop-copy has no "nothing for now". */
+  /**
+   * The read was sampled before the switch took place, or the device breaks the rule that stop-copy has no "nothing for now". The first is
+   * the rule, and the device is down: the next read follows at once.
+   */
   async drainedAfterSwitch(): Promise<void> {
     if (++this.#drainedInStopCopy > MAX_DRAINED_IN_STOP_COPY) {
       throw new VfioError(
@@ -158,7 +161,7 @@ export class PreCopyRounds {
         { device: this.#start.device },
       )
     }
-    await this.#rest(this.#drainedInStopCopy, this.#sleep())
+    if (this.#drainedInStopCopy > 1) await this.#rest(this.#drainedInStopCopy, this.#sleep())
   }
 
   async #rest(milliseconds: number, woken: Promise<undefined>): Promise<void> {

@@ -41,6 +41,8 @@ export interface LeadOptions {
   readonly direct?: boolean | undefined
   /** Stops before the next arc. */
   readonly signal?: AbortSignal | undefined
+  /** Told where the device is, before anything is asked of it. */
+  readonly onStart?: ((state: MigrationState) => void) | undefined
   /** Told each state that was passed or reached. */
   readonly onStep?: ((state: MigrationState) => void) | undefined
 }

@@ -52,18 +52,26 @@ export class PciConfig {
     }
   }
 
+  // What it needs to know of its device does not change, and a device that stands still for a migration has no time for questions.
+  static readonly #known = new WeakMap<Device, PciConfig>()
+
   /**
-   * The configuration space of an open device.
+   * The configuration space of an open device. The same object at each call.
    * @throws {VfioError} `ERR_VFIO_UNSUPPORTED`: not a PCI device; `ERR_VFIO_NO_SUCH_REGION`: its driver shows no configuration space
    */
   static async of(device: Device): Promise<PciConfig> {
+    const known = PciConfig.#known.get(device)
+    if (known !== undefined) return known
     const { flags } = await device.info()
     if ((flags & DEVICE_FLAGS_PCI) === 0) {
       throw new VfioError('ERR_VFIO_UNSUPPORTED', `${device.spec} is not a PCI device`, {
         device: device.spec,
       })
     }
-    return new PciConfig(device, await device.region(CONFIG_REGION))
+    const config = new PciConfig(device, await device.region(CONFIG_REGION))
+    const first = PciConfig.#known.get(device) ?? config
+    PciConfig.#known.set(device, first)
+    return first
   }
 
   /** In bytes: 256, or 4096 with the extended part. */

@@ -51,6 +51,7 @@ export class V1Protocol implements Protocol {
   async lead(target: TargetState, options: LeadOptions = {}): Promise<MigrationState> {
     let raw = await this.#registers.readState()
     const from = stateOf(raw)
+    options.onStart?.(from)
     if (from === target) return from
     const path = options.direct ? directRoute(from, target) : portableRoute(from, target)
     if (path === undefined) throw noRoute(this.device, from, target, whyNot(from, target))

@@ -81,6 +81,7 @@ export class V2Protocol implements Protocol {
   async lead(target: TargetState, options: LeadOptions = {}): Promise<MigrationState> {
     // Read first: SET while the device is in error makes the kernel warn, which is a crash under panic_on_warn.
     let at = await this.state()
+    options.onStart?.(at)
     for (const request of this.#requests(at, target)) {
       throwIfAborted(options.signal)
       const path = this.#path(at, request)

@@ -87,6 +87,7 @@ class Drain {
     }
     timer.done(turn->bytes.size);
     control_.count(turn->bytes.size);
+    if (turn->bytes.size > kLargestBehind) control_.mode.settleOnSerial();
     if (pace_.limit != nullptr) pace_.limit->pay(turn->bytes.size);
     count(turn->bytes.size);
     ::sched_yield();

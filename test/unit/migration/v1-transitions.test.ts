@@ -23,7 +23,7 @@ describe('a v1 transition', () => {
   it('reads before each write and after the last, one register at a time', async () => {
     const { fake, migration } = await open(0b011)
     expect(await migration.transition('running')).toBe('running')
-    expect(fake.log).toEqual(['get', 'get', 'write 2', 'get', 'write 0', 'get', 'write 1', 'get'])
+    expect(fake.log).toEqual(['get', 'write 2', 'get', 'write 0', 'get', 'write 1', 'get'])
   })
 
   it('writes nothing when the device is there already', async () => {
