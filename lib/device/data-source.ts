@@ -39,10 +39,14 @@ export class DataSource implements AsyncDisposable {
     return this.#native
   }
 
-  /** The next chunk, borrowed: its buffer is detached by the next call, by {@link release} and by {@link close}. */
-  async next(): Promise<Turn> {
+  /**
+   * The next chunk, borrowed: its buffer is detached by the next call, by {@link release} and by {@link close}.
+   * @param ahead whether the two after it may be read before they are asked for. The device's state must not be changed from then on, until
+   *   there is no more data or after {@link quiet}, and nothing but `next()` reads on.
+   */
+  async next(ahead = false): Promise<Turn> {
     const noted = this.#records.begin()
-    const turn = await this.#native.next()
+    const turn = await this.#native.next(ahead)
     if (noted) this.#records.tell()
     return unwrap(turn, this.#device)
   }
@@ -98,6 +102,11 @@ export class DataSource implements AsyncDisposable {
   /** Calls in progress reject with an `AbortError` as soon as the backend can. */
   cancel(): void {
     this.#native.cancel()
+  }
+
+  /** Resolves when nothing of the device is being read. After {@link cancel}, that stays so. */
+  async quiet(): Promise<void> {
+    await this.#native.quiet()
   }
 
   /** Detaches what is lent and frees the buffers. Idempotent. */

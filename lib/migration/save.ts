@@ -153,7 +153,8 @@ export class Save implements SaveSession {
         const turn = await this.#advance(() => {
           // As the read begins: the device may be switched while it is on its way.
           phase = this.#phase === 'pre-copy' ? 'pre-copy' : 'stop-copy'
-          return source.next()
+          // A device in stop-copy stays there, and has no more to say than it had.
+          return source.next(this.#phase === 'stop-copy')
         }, 'lends')
         if (turn.progress === 'end' || turn.data === null) return
         yield lendChunk(source, { data: new Uint8Array(turn.data), phase })
@@ -390,6 +391,7 @@ export class Save implements SaveSession {
     this.#notify()
     this.#lane.source.cancel()
     await this.#step?.catch(() => {})
+    await this.#lane.source.quiet()
     await this.#switching?.catch(() => {})
   }
 

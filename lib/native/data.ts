@@ -75,8 +75,12 @@ export interface NativeRateLimit {
 
 /** Where a save's chunks come from. One call at a time. */
 export interface NativeSource extends NativeRecording {
-  /** A view of the mapped region (v1) or of a session buffer (v2): detached by the next call, or by release(). */
-  next(): Promise<Outcome<NativeTurn>>
+  /**
+   * A view of the mapped region (v1) or of a session buffer (v2): detached by the next call, or by release(). `ahead`: the chunks after it
+   * are read before they are asked for, until there is none, so the device's state must not be changed meanwhile; no other call that
+   * reads is possible from then on.
+   */
+  next(ahead: boolean): Promise<Outcome<NativeTurn>>
   /** The same in memory of the caller's own. */
   nextOwned(): Promise<Outcome<NativeTurn>>
   /** Detaches the chunk that next() lent, if any. */
@@ -97,6 +101,8 @@ export interface NativeSource extends NativeRecording {
   pause(): void
   /** Calls in progress settle with `cancelled` as soon as the backend can. */
   cancel(): void
+  /** Resolves when no read is in progress: after cancel(), none will be. */
+  quiet(): Promise<null>
   close(): Promise<null>
 }
 

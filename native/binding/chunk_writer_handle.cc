@@ -5,6 +5,7 @@
 
 #include "binding/arguments.h"
 #include "binding/source_handle.h"
+#include "core/threads/background.h"
 
 namespace vfm::binding {
 
@@ -62,11 +63,11 @@ Napi::Value ChunkWriterHandle::write(const Napi::CallbackInfo& info) {
              Runtime::of(env).run<std::nullptr_t>(
                  env, lane_,
                  [open = open_, chunk = std::move(taken.chunk)]() -> Result<std::nullptr_t> {
+                   const Background background;
                    if (!open->failed) {
                      Status written = open->output->writeAll(chunk->bytes, *open->cancellation);
                      if (!written) open->failed = written.failure();
                    }
-                   chunk->done();
                    if (open->failed) return Failure(*open->failed);
                    return nullptr;
                  },

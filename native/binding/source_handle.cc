@@ -8,8 +8,19 @@
 #include "binding/pump_values.h"
 #include "binding/rate_limit_handle.h"
 #include "binding/sink_handle.h"
+#include "core/threads/background.h"
 
 namespace vfm::binding {
+namespace {
+
+Napi::Object turnObject(Napi::Env env, Progress progress, Napi::Value data) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("progress", nameOf(progress));
+  object.Set("data", data);
+  return object;
+}
+
+}  // namespace
 
 Napi::Function SourceHandle::classDefinition(Napi::Env env) {
   return DefineClass(
@@ -21,7 +32,7 @@ Napi::Function SourceHandle::classDefinition(Napi::Env env) {
        InstanceMethod<&SourceHandle::counters>("counters"), InstanceMethod<&SourceHandle::record>("record"),
        InstanceMethod<&SourceHandle::takeRecords>("takeRecords"),
        InstanceMethod<&SourceHandle::pause>("pause"), InstanceMethod<&SourceHandle::cancel>("cancel"),
-       InstanceMethod<&SourceHandle::close>("close")});
+       InstanceMethod<&SourceHandle::quiet>("quiet"), InstanceMethod<&SourceHandle::close>("close")});
 }
 
 SourceHandle::SourceHandle(const Napi::CallbackInfo& info)
@@ -32,51 +43,116 @@ SourceHandle::SourceHandle(const Napi::CallbackInfo& info)
   source_->noteIn(control_->flight);
 }
 
-Napi::Value SourceHandle::next(const Napi::CallbackInfo& info) { return turn(info.Env(), false); }
-Napi::Value SourceHandle::nextOwned(const Napi::CallbackInfo& info) { return turn(info.Env(), true); }
+SourceHandle::~SourceHandle() {
+  if (ahead_) ahead_->stop();
+  dropOn(lane_, std::move(source_));
+}
 
-Napi::Value SourceHandle::turn(Napi::Env env, bool owned) {
-  if (!source_) return failed(env, closed("next chunk"));
-  if (inPlaceOut()) return failed(env, busy("next chunk"));
-  if (!turnstile_.enter()) return failed(env, busy("next chunk"));
+std::optional<Failure> SourceHandle::refusalOfNext() const {
+  if (!source_) return closed("next chunk");
+  if (!inPlaceOut_.expired() || turnstile_.busy()) return busy("next chunk");
+  return std::nullopt;
+}
+
+std::optional<Failure> SourceHandle::refusalOfOther(const char* what) const {
+  if (!source_) return closed(what);
+  // What was read ahead comes first.
+  if (!inPlaceOut_.expired() || turnstile_.busy() || ahead_) return busy(what);
+  return std::nullopt;
+}
+
+Napi::Value SourceHandle::next(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const bool ahead = arguments.flag(0);
+  if (!arguments.ok()) return info.Env().Undefined();
+  if (auto refused = refusalOfNext()) return failed(info.Env(), *refused);
   // The turn that follows lets the device overwrite what was lent.
   endLoan();
-  auto slot = owned ? nullptr : slots_.free();
+  return ahead_ || (ahead && !lendsOwnMemory_) ? turnAhead(info.Env()) : turn(info.Env());
+}
+
+Napi::Value SourceHandle::turn(Napi::Env env) {
+  turnstile_.enter();
   Ref();
-  return Runtime::of(env).run<Turn>(
+  return Runtime::of(env).run<Arrival>(
       env, lane_,
-      [source = source_, flight = control_->flight, slot] {
-        ChunkTimer timer(*flight, ChunkTimer::Device::kFirst);
-        auto turn = slot ? source->nextInto(slot->memory) : source->nextOwned();
-        timer.half();
-        if (!turn)
-          timer.failed(turn.failure());
-        else if (turn->progress == Progress::kBytes)
-          timer.done(turn->bytes.size);
-        return turn;
+      [source = source_, flight = control_->flight, slots = slots_] {
+        return readInto(*source, *flight, *slots);
       },
-      [this, slot](Napi::Env env, Turn turn) -> Napi::Value {
-        Napi::Object object = Napi::Object::New(env);
-        object.Set("progress", nameOf(turn.progress));
-        object.Set("data", env.Null());
-        if (turn.progress != Progress::kBytes) return object;
-        // Closed meanwhile: what was read belongs to nobody.
-        if (slot && !source_) return toObject(env, closed("next chunk"));
-        auto view = lend(env, turn.bytes, turn.memory);
-        if (!view) return toObject(env, view.failure());
-        if (slot) {
-          loan_.begin(*view);
-          const bool inPlace = turn.memory != slot->memory;
-          lent_.emplace(Lent{ConstBytes{turn.bytes}, std::move(turn.memory), inPlace ? inPlace_ : slot});
-        }
-        control_->count(turn.bytes.size);
-        object.Set("data", *view);
-        return object;
-      },
+      [this](Napi::Env env, Arrival arrival) { return handOver(env, std::move(arrival)); },
       [this](Napi::Env) {
         turnstile_.leave();
         Unref();
       });
+}
+
+class SourceHandle::Arrived final : public Completion {
+ public:
+  explicit Arrived(SourceHandle& handle) : handle_(handle) {}
+  void settle(Napi::Env env) override { handle_.arrived(env); }
+
+ private:
+  SourceHandle& handle_;  // referenced as long as somebody waits
+};
+
+Napi::Value SourceHandle::turnAhead(Napi::Env env) {
+  class ReadOn final : public LaneTask {
+   public:
+    explicit ReadOn(std::shared_ptr<ReadAhead> ahead) : ahead_(std::move(ahead)) {}
+    void run(std::unique_ptr<LaneTask>) override {
+      const Background background;
+      ahead_->run();
+    }
+
+   private:
+    std::shared_ptr<ReadAhead> ahead_;
+  };
+
+  if (!ahead_) {
+    auto ahead = std::make_shared<ReadAhead>(source_, control_->flight, slots_);
+    const int error = lane_.post(std::make_unique<ReadOn>(ahead));
+    if (error != 0) return failed(env, Failure::system(error, "pthread_create", "a thread for this device"));
+    ahead_ = std::move(ahead);
+  }
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  const auto& completions = Runtime::of(env).completions();
+  auto first = ahead_->take([this, completions] { completions->post(std::make_unique<Arrived>(*this)); });
+  if (first) {
+    settle(env, deferred, std::move(*first));
+    return deferred.Promise();
+  }
+  turnstile_.enter();
+  Ref();
+  completions->expect();
+  waiting_ = deferred;
+  return deferred.Promise();
+}
+
+void SourceHandle::arrived(Napi::Env env) {
+  const Napi::Promise::Deferred deferred = *waiting_;
+  waiting_.reset();
+  turnstile_.leave();
+  if (auto first = ahead_->take(nullptr)) settle(env, deferred, std::move(*first));
+  Unref();
+}
+
+void SourceHandle::settle(Napi::Env env, const Napi::Promise::Deferred& deferred, Result<Arrival> arrival) {
+  if (ahead_->over()) ahead_.reset();
+  deferred.Resolve(arrival ? handOver(env, std::move(*arrival)) : toObject(env, arrival.failure()));
+}
+
+Napi::Value SourceHandle::handOver(Napi::Env env, Arrival arrival) {
+  Turn& turn = arrival.turn;
+  if (turn.progress != Progress::kBytes) return turnObject(env, turn.progress, env.Null());
+  // Closed meanwhile: what was read belongs to nobody.
+  if (!source_) return toObject(env, closed("next chunk"));
+  if (!arrival.claim) lendsOwnMemory_ = true;
+  auto view = lend(env, turn.bytes, turn.memory);
+  if (!view) return toObject(env, view.failure());
+  loan_.begin(*view);
+  lent_.emplace(Lent{ConstBytes{turn.bytes}, std::move(turn.memory), std::move(arrival.claim)});
+  control_->count(lent_->bytes.size);
+  return turnObject(env, turn.progress, *view);
 }
 
 void SourceHandle::endLoan() {
@@ -88,8 +164,42 @@ SourceHandle::Taken SourceHandle::take() {
   if (!lent_) return {};
   Lent lent = std::move(*lent_);
   endLoan();
-  const bool inPlace = lent.slot == inPlace_;
-  return {std::make_shared<TakenChunk>(lent.bytes, std::move(lent.keep), std::move(lent.slot)), inPlace};
+  const bool inPlace = lent.claim == nullptr;
+  auto chunk =
+      std::make_shared<TakenChunk>(TakenChunk{lent.bytes, std::move(lent.keep), std::move(lent.claim)});
+  if (inPlace) inPlaceOut_ = chunk;
+  return {std::move(chunk), inPlace};
+}
+
+Napi::Value SourceHandle::nextOwned(const Napi::CallbackInfo& info) {
+  if (auto refused = refusalOfOther("next chunk")) return failed(info.Env(), *refused);
+  turnstile_.enter();
+  endLoan();
+  Ref();
+  return Runtime::of(info.Env())
+      .run<Turn>(
+          info.Env(), lane_,
+          [source = source_, flight = control_->flight] {
+            ChunkTimer timer(*flight, ChunkTimer::Device::kFirst);
+            auto turn = source->nextOwned();
+            timer.half();
+            if (!turn)
+              timer.failed(turn.failure());
+            else if (turn->progress == Progress::kBytes)
+              timer.done(turn->bytes.size);
+            return turn;
+          },
+          [this](Napi::Env env, Turn turn) -> Napi::Value {
+            if (turn.progress != Progress::kBytes) return turnObject(env, turn.progress, env.Null());
+            auto view = lend(env, turn.bytes, std::move(turn.memory));
+            if (!view) return toObject(env, view.failure());
+            control_->count(turn.bytes.size);
+            return turnObject(env, turn.progress, *view);
+          },
+          [this](Napi::Env) {
+            turnstile_.leave();
+            Unref();
+          });
 }
 
 Napi::Value SourceHandle::release(const Napi::CallbackInfo& info) {
@@ -99,9 +209,7 @@ Napi::Value SourceHandle::release(const Napi::CallbackInfo& info) {
 
 template <typename Work, typename Settled>
 Napi::Value SourceHandle::pump(Napi::Env env, Work work, Settled settled) {
-  if (!source_) return failed(env, closed("pump"));
-  if (inPlaceOut()) return failed(env, busy("pump"));
-  if (!turnstile_.enter()) return failed(env, busy("pump"));
+  turnstile_.enter();
   endLoan();
   control_->pause = false;
   Ref();
@@ -122,6 +230,7 @@ Napi::Value SourceHandle::pumpToFd(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const int borrowed = arguments.integer(0);
   if (!arguments.ok()) return info.Env().Undefined();
+  if (auto refused = refusalOfOther("pump")) return failed(info.Env(), *refused);
   // A descriptor of our own: should the caller close his early, the number may become another file.
   UniqueFd fd(::fcntl(borrowed, F_DUPFD_CLOEXEC, 3));
   if (!fd)
@@ -151,9 +260,9 @@ Napi::Value SourceHandle::pumpToFrames(const Napi::CallbackInfo& info) {
     writer->turnstile().leave();
     writer->Unref();
   };
-  if (!source_ || turnstile_.busy()) {
+  if (auto refused = refusalOfOther("pump to frames")) {
     over();
-    return failed(info.Env(), source_ ? busy("pump to frames") : closed("pump to frames"));
+    return failed(info.Env(), *refused);
   }
   return pump(
       info.Env(),
@@ -176,9 +285,9 @@ Napi::Value SourceHandle::pumpToSink(const Napi::CallbackInfo& info) {
     sink->turnstile().leave();
     sink->Unref();
   };
-  if (!source_ || turnstile_.busy()) {
+  if (auto refused = refusalOfOther("pump to a device")) {
     over();
-    return failed(info.Env(), source_ ? busy("pump to a device") : closed("pump to a device"));
+    return failed(info.Env(), *refused);
   }
   return pump(
       info.Env(),
@@ -207,7 +316,16 @@ Napi::Value SourceHandle::pause(const Napi::CallbackInfo& info) {
 Napi::Value SourceHandle::cancel(const Napi::CallbackInfo& info) {
   cancellation_->cancel();
   if (source_) source_->cancel();
+  if (ahead_) ahead_->stop();
   return info.Env().Undefined();
+}
+
+Napi::Value SourceHandle::quiet(const Napi::CallbackInfo& info) {
+  Ref();
+  return Runtime::of(info.Env())
+      .run<std::nullptr_t>(
+          info.Env(), lane_, []() -> Result<std::nullptr_t> { return nullptr; },
+          [](Napi::Env env, std::nullptr_t) { return null(env); }, [this](Napi::Env) { Unref(); });
 }
 
 Napi::Value SourceHandle::close(const Napi::CallbackInfo& info) {

@@ -4,11 +4,11 @@
 
 #include <optional>
 
-#include "binding/chunk_slots.h"
 #include "binding/handle.h"
 #include "binding/lent_memory.h"
 #include "core/data/chunk_source.h"
 #include "core/data/pump.h"
+#include "core/data/read_ahead.h"
 
 namespace vfm::binding {
 
@@ -21,8 +21,14 @@ class SourceHandle : public Napi::ObjectWrap<SourceHandle> {
   };
   static Napi::Function classDefinition(Napi::Env env);
   explicit SourceHandle(const Napi::CallbackInfo& info);
-  ~SourceHandle() override { dropOn(lane_, std::move(source_)); }
+  ~SourceHandle() override;
 
+  // A chunk in the hands of whoever took it over; its memory may be read into again once all shares are gone.
+  struct TakenChunk {
+    ConstBytes bytes;
+    std::shared_ptr<void> keep;
+    std::shared_ptr<void> claim;
+  };
   struct Taken {
     std::shared_ptr<TakenChunk> chunk;  // null: none is lent
     bool inPlace = false;               // in the device's own memory: no turn before it is done with
@@ -42,9 +48,19 @@ class SourceHandle : public Napi::ObjectWrap<SourceHandle> {
   Napi::Value takeRecords(const Napi::CallbackInfo& info);
   Napi::Value pause(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
+  Napi::Value quiet(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  Napi::Value turn(Napi::Env env, bool owned);
+  // Why none can begin now.
+  std::optional<Failure> refusalOfNext() const;
+  std::optional<Failure> refusalOfOther(const char* what) const;
+  Napi::Value turn(Napi::Env env);
+  Napi::Value turnAhead(Napi::Env env);
+  // The next chunk is there, or the news that there is none.
+  void arrived(Napi::Env env);
+  void settle(Napi::Env env, const Napi::Promise::Deferred& deferred, Result<Arrival> arrival);
+  Napi::Value handOver(Napi::Env env, Arrival arrival);
+  class Arrived;
   // A pump on this source's lane; `settled` runs on the JavaScript thread when it is over.
   template <typename Work, typename Settled>
   Napi::Value pump(Napi::Env env, Work work, Settled settled);
@@ -53,21 +69,23 @@ class SourceHandle : public Napi::ObjectWrap<SourceHandle> {
   std::shared_ptr<ChunkSource> source_;  // null once closed
   std::shared_ptr<Cancellation> cancellation_;
   std::shared_ptr<PumpControl> control_ = std::make_shared<PumpControl>();
+
   // Ends what next() lent.
   void endLoan();
-  // Whether a chunk in the device's memory is still out.
-  bool inPlaceOut() const { return inPlace_->taken.load(std::memory_order_acquire); }
 
   struct Lent {
     ConstBytes bytes;
     std::shared_ptr<void> keep;
-    std::shared_ptr<ChunkSlot> slot;
+    std::shared_ptr<ChunkSlots::Claim> claim;  // null: in the device's own memory
   };
   Loan loan_;
   std::optional<Lent> lent_;
-  const ChunkSlots slots_;
-  const std::shared_ptr<ChunkSlot> inPlace_ =
-      std::make_shared<ChunkSlot>();  // stands for the device's memory
+  const std::shared_ptr<const ChunkSlots> slots_ = std::make_shared<ChunkSlots>();
+  std::weak_ptr<void>
+      inPlaceOut_;               // alive: a chunk in the device's memory was taken over, and is not done with
+  bool lendsOwnMemory_ = false;  // the device, so that nothing can be read ahead
+  std::shared_ptr<ReadAhead> ahead_;
+  std::optional<Napi::Promise::Deferred> waiting_;  // for what is read ahead
   Turnstile turnstile_;
 };
 

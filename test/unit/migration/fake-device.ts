@@ -46,6 +46,8 @@ export class FakeDevice {
   initialBytes = 0n
   /** Whether the driver takes SET of `VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2`. */
   knowsReinit = false
+  /** What each chunk of an iteration was asked for with: whether those after it might be read ahead. */
+  readonly aheads: boolean[] = []
   sessions = 0
   openSessions = 0
   bars: readonly bigint[] = [4096n]
@@ -253,7 +255,8 @@ export class FakeDevice {
       return { progress, ...counted }
     }
     return {
-      next: async () => {
+      next: async (ahead) => {
+        this.aheads.push(ahead)
         detach()
         const turn = await take()
         if (!('failed' in turn)) lent = turn.data ?? undefined
@@ -275,6 +278,7 @@ export class FakeDevice {
         cancelled = true
         wake()
       },
+      quiet: async () => null,
       close: async () => {
         detach()
         return null

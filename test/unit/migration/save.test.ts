@@ -44,6 +44,16 @@ describe.each(both)('a %s save', (protocol) => {
     expect(fake.openSessions).toBe(0)
   })
 
+  it('is read ahead only when the device has stopped: it is not to be read while its state changes', async () => {
+    const { fake, migration } = await open({ protocol, preCopy: ['a', 'b'], stopCopy: ['c', 'd'] })
+    await using saving = await migration.save({ preCopy: true })
+    const phases: string[] = []
+    for await (const { phase } of saving) phases.push(phase)
+    expect(phases).toEqual(['pre-copy', 'pre-copy', 'stop-copy', 'stop-copy'])
+    // a, b, nothing for now; c, d, the end.
+    expect(fake.aheads).toEqual([false, false, false, true, true, true])
+  })
+
   it('detaches each borrowed chunk at the next turn', async () => {
     const { migration } = await open({ protocol, stopCopy: ['a', 'b'] })
     await using saving = await migration.save()

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// A source whose chunks tell which they are.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/data/chunk_source.h"
+#include "core/data/memory.h"
+
+namespace vfm {
+
+// Chunks whose every word is their number; what happens at one of them can be scripted.
+class Numbered final : public ChunkSource {
+ public:
+  static constexpr size_t kChunk = size_t{256} << 10;
+
+  explicit Numbered(uint64_t bytes) : left_(bytes / kChunk) {}
+
+  std::function<Result<Progress>(uint64_t number)> before = [](uint64_t) { return Progress::kBytes; };
+  bool inPlace = false;  // as v1 through a mapping: one place, overwritten by the next turn
+  uint64_t number = 0;
+
+  Result<Turn> next() override { return nextInto(buffer_); }
+  Result<Turn> nextOwned() override { return next(); }
+  Result<Turn> nextInto(std::shared_ptr<Memory>& memory) override {
+    if (inPlace && !own_) own_ = *Memory::allocate(kChunk);
+    std::shared_ptr<Memory>& place = inPlace ? own_ : memory;
+    if (!place || place->size() < kChunk) place = *Memory::allocate(kChunk);
+    auto progress = before(number);
+    if (!progress) return std::move(progress).failure();
+    if (*progress != Progress::kBytes) return Turn{*progress, {}, nullptr};
+    if (left_ == 0) return Turn{Progress::kEnd, {}, nullptr};
+    --left_;
+    auto* words = reinterpret_cast<uint64_t*>(place->data());
+    for (size_t i = 0; i < kChunk / 8; ++i) words[i] = number;
+    ++number;
+    return Turn{Progress::kBytes, Bytes{place->data(), kChunk}, place};
+  }
+  void cancel() override {}
+
+ private:
+  uint64_t left_;
+  std::shared_ptr<Memory> buffer_;
+  std::shared_ptr<Memory> own_;
+};
+
+}  // namespace vfm
