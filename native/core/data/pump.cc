@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/data/pump.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <thread>
 #include <type_traits>
@@ -33,6 +31,8 @@ std::atomic<int> AtWork::count_{0};
 
 // Four of them fit the caches of two processors; larger ones are written in turn with their reading.
 constexpr size_t kLargestBehind = size_t{4} << 20;
+// Smaller ones are written sooner than another thread wakes up for them.
+constexpr size_t kSmallestBehind = size_t{64} << 10;
 
 // One pump from a source: reads on the calling thread, and writes there too or on one of its own.
 template <typename Put>
@@ -51,7 +51,8 @@ class Drain {
         total_.progress = Progress::kBytes;
         return finished();
       }
-      const bool behind = control_.mode.overlapped() && pace_.limit == nullptr && AtWork::roomForTwoEach();
+      const bool behind = control_.mode.overlapped() && typical_ >= kSmallestBehind &&
+                          pace_.limit == nullptr && AtWork::roomForTwoEach();
       auto progress = behind ? stepBehind() : stepInTurn();
       if (!progress) return std::move(progress).failure();
       if (*progress != Progress::kBytes) {
@@ -90,7 +91,6 @@ class Drain {
     if (turn->bytes.size > kLargestBehind) control_.mode.settleOnSerial();
     if (pace_.limit != nullptr) pace_.limit->pay(turn->bytes.size);
     count(turn->bytes.size);
-    ::sched_yield();
     return Progress::kBytes;
   }
 
@@ -128,7 +128,6 @@ class Drain {
       control_.mode.settleOnSerial();
     }
     count(turn->bytes.size);
-    ::sched_yield();
     return Progress::kBytes;
   }
 
@@ -147,7 +146,13 @@ class Drain {
   void count(size_t bytes) {
     total_.bytes += bytes;
     total_.chunks += 1;
-    control_.mode.moved(bytes, [] { return PumpMode::Clock::now(); });
+    typical_ += bytes / 8 - typical_ / 8;
+    turns_.moved(bytes);
+    // What is still to be written is part of the window. A failure of that is found at the next turn.
+    control_.mode.moved(bytes, [this] {
+      (void)settle();
+      return PumpMode::Clock::now();
+    });
   }
 
   Status settle() { return behind_ ? behind_->settle() : Status::success(); }
@@ -164,8 +169,24 @@ class Drain {
   const Pace& pace_;
   Put put_;
   Pumped total_;
+  size_t typical_ = 0;  // size of the last few chunks
+  TakingTurns turns_;
   std::unique_ptr<WriteBehind> behind_;  // last: its thread uses the others
 };
+
+// Both calls copy where there are pages or a reader to copy to; where there are none the second thread has
+// nothing to do. TCP is faster the one way or the other as the network and the receiver are.
+void expectOf(Channel::Medium medium, PumpMode& mode) {
+  switch (medium) {
+    case Channel::Medium::kFile:
+    case Channel::Medium::kLocalSocket:
+      return mode.expect(true);
+    case Channel::Medium::kNothing:
+      return mode.expect(false);
+    case Channel::Medium::kOther:
+      return;
+  }
+}
 
 // Small enough for its cache lines to be still there when they are written.
 constexpr size_t kChunk = size_t{512} << 10;
@@ -199,11 +220,13 @@ Result<Pumped> follow(FrameCursor& frames, uint32_t section, PumpControl& contro
 
 Result<Pumped> pumpToOutput(ChunkSource& source, Output& output, const Cancellation& cancellation,
                             PumpControl& control, const Pace& pace) {
+  expectOf(output.medium(), control.mode);
   return drain(source, control, pace, [&](ConstBytes chunk) { return output.writeAll(chunk, cancellation); });
 }
 
 Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section, PumpControl& control,
                             const Pace& pace) {
+  expectOf(writer.medium(), control.mode);
   return drain(source, control, pace, [&](ConstBytes chunk) { return writer.writeData(section, chunk); });
 }
 

@@ -28,14 +28,20 @@ void PumpMode::rest(Clock::time_point now) {
   start(choice_, restBytes_, now);
 }
 
+void PumpMode::expect(bool overlapped) {
+  if (known_ || warm_ || settled_) return;
+  known_ = true;
+  choice_ = overlapped;
+}
+
 void PumpMode::windowEnds(Clock::time_point now) {
   if (settled_) return start(false, kLongestRest, now);
   if (!warm_) {
     warm_ = true;
-    return start(false, kWindow, now);
+    return start(choice_, kWindow, now);
   }
   if (resting_) {
-    // One window of each, the present mode first: both as they are now.
+    // The present mode first: both as they are now.
     resting_ = false;
     best_[0] = best_[1] = 0;
     return start(choice_, kWindow, now);
@@ -45,13 +51,26 @@ void PumpMode::windowEnds(Clock::time_point now) {
   // The fastest of several: whoever else uses the processor only ever makes it slower.
   best = std::max(best, static_cast<double>(size_) / seconds);
   if (++windows_ < 2 * kPairs) return start(!overlapped_, kWindow, now);
-  const bool before = choice_;
-  const double margin = choice_ ? 1 / kMargin : kMargin;
-  choice_ = best_[1] > best_[0] * margin;
-  const bool clear = best_[choice_ ? 1 : 0] > best_[choice_ ? 0 : 1] * kClearly;
-  restBytes_ = choice_ == before ? std::min(restBytes_ * 2, kLongestRest) : kFirstRest;
-  if (clear) restBytes_ = std::max(restBytes_, kClearRest);
+  decide();
   rest(now);
+}
+
+void PumpMode::decide() {
+  const bool before = choice_;
+  const double margin = known_ && !tried_ ? kUnexpected : kMargin;
+  const double stays = best_[choice_ ? 1 : 0];
+  const double comes = best_[choice_ ? 0 : 1];
+  if (comes > stays * margin) choice_ = !choice_;
+  const bool agreed = known_ && choice_ == before;
+  const bool clear = std::max(stays, comes) > std::min(stays, comes) * kClearly;
+  tried_ = true;
+  known_ = true;
+  if (!agreed)
+    restBytes_ = kFirstRest;
+  else if (clear)
+    restBytes_ = std::max(restBytes_, kClearRest);
+  else
+    restBytes_ = std::clamp(restBytes_ * 2, kAgreedRest, kLongestRest);
 }
 
 }  // namespace vfm

@@ -18,14 +18,21 @@ class PumpMode {
   static constexpr int kPairs = 2;                        // windows of each mode before the first decision
   // How much faster the other mode must be: a second thread costs processor time.
   static constexpr double kMargin = 1.05;
-  // Bytes until the loser gets another window; doubled each time that changes nothing, and long at once where
-  // the loser was far behind.
-  static constexpr uint64_t kFirstRest = uint64_t{512} << 20;
+  // How much faster it must be where the kind of sink speaks against it: a window is a few milliseconds, and
+  // the scheduler takes as many from whomever it likes.
+  static constexpr double kUnexpected = 1.25;
+  // Bytes until the loser gets another window: few until a second trial agrees with the first, then doubled
+  // each time that changes nothing, and long at once where the loser was far behind.
+  static constexpr uint64_t kFirstRest = uint64_t{64} << 20;
+  static constexpr uint64_t kAgreedRest = uint64_t{512} << 20;
   static constexpr uint64_t kClearRest = uint64_t{2} << 30;
   static constexpr double kClearly = 1.15;
   static constexpr uint64_t kLongestRest = uint64_t{8} << 30;
 
   bool overlapped() const { return overlapped_; }
+
+  // Which mode mostly wins with this kind of sink. Before anything was moved.
+  void expect(bool overlapped);
 
   // A pump begins at `now`: the time since it last ran was nobody's.
   void begin(Clock::time_point now);
@@ -44,6 +51,7 @@ class PumpMode {
 
  private:
   void windowEnds(Clock::time_point now);
+  void decide();
   void start(bool overlapped, uint64_t bytes, Clock::time_point now);
   void rest(Clock::time_point now);
 
@@ -54,6 +62,8 @@ class PumpMode {
   int windows_ = 0;          // measured since the last decision
   double best_[2] = {0, 0};  // bytes per second, by mode
   bool choice_ = false;
+  bool known_ = false;  // the choice comes from the kind of sink, or from a trial
+  bool tried_ = false;  // a trial has ended
   uint64_t restBytes_ = kFirstRest;
   uint64_t size_ = kWindow;
   int64_t left_ = static_cast<int64_t>(kWindow);

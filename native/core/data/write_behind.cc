@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/data/write_behind.h"
 
-#include <sched.h>
-
 #include "core/threads/background.h"
 
 namespace vfm {
@@ -24,6 +22,7 @@ WriteBehind::~WriteBehind() {
 
 void WriteBehind::run() {
   const Background background;
+  TakingTurns turns;
   for (uint32_t turn = 0;; ++turn) {
     handed_.waitPast(turn);
     if (ending_.load(std::memory_order_acquire)) return;
@@ -36,8 +35,9 @@ void WriteBehind::run() {
       }
     }
     slot.timer.reset();
-    written_.raise();
-    ::sched_yield();
+    const size_t bytes = slot.chunk.size;
+    written_.raise();  // the slot is no longer ours
+    turns.moved(bytes);
   }
 }
 

@@ -52,6 +52,7 @@ Result<Channel> Channel::over(int fd, Direction direction) {
   channel.piece_ = kUnbounded;
   if (S_ISREG(facts.st_mode) || S_ISBLK(facts.st_mode) || isMemoryDevice(facts)) {
     channel.kind_ = Kind::kStorage;
+    channel.medium_ = isMemoryDevice(facts) ? Medium::kNothing : Medium::kFile;
     channel.piece_ = kStoragePiece;
     return channel;
   }
@@ -65,6 +66,10 @@ Result<Channel> Channel::over(int fd, Direction direction) {
       return Failure::because(Reason::kUnsupported, operation, "only stream sockets carry a stream");
     }
     channel.kind_ = Kind::kSocket;
+    int domain = 0;
+    size = sizeof domain;
+    if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX)
+      channel.medium_ = Medium::kLocalSocket;
     return channel;
   }
   channel.raises_sigpipe_ = direction == Direction::kWrite && S_ISFIFO(facts.st_mode);

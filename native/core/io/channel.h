@@ -30,7 +30,16 @@ class Channel {
   // this direction), kUnsupported (a socket that keeps message borders).
   static Result<Channel> over(int fd, Direction direction);
 
+  // What the bytes go to or come from, where that says what moving them costs.
+  enum class Medium {
+    kFile,         // pages of a file, or a block device: a copy
+    kNothing,      // /dev/null and its like: no copy
+    kLocalSocket,  // a UNIX socket: a copy, and somebody to wait for
+    kOther
+  };
+
   Kind kind() const { return kind_; }
+  Medium medium() const { return medium_; }
   int fd() const { return reopened_ ? reopened_.get() : fd_; }
   // Most bytes to move in one system call.
   size_t piece() const { return piece_; }
@@ -47,6 +56,7 @@ class Channel {
   Direction direction_;
   UniqueFd reopened_;
   Kind kind_ = Kind::kPollFirst;
+  Medium medium_ = Medium::kOther;
   size_t piece_ = 0;
   bool raises_sigpipe_ = false;
 };

@@ -18,6 +18,8 @@ class Output {
   // as long as this object lives (SendBuffer). For failures see Channel::over.
   static Result<Output> over(int fd);
 
+  Channel::Medium medium() const { return channel_.medium(); }
+
   // Writes the parts one after the other, completely. The memory is borrowed for the call and not copied
   // here. Fails with the errno of the write (ENOSPC, EPIPE, EIO, ...; SIGPIPE is never raised) or kCancelled;
   // either way an unknown part of the bytes is out, so the stream cannot be continued. One thread at a time.

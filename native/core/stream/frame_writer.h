@@ -52,6 +52,7 @@ class FrameWriter {
   // business.
   Status finish();
 
+  Channel::Medium medium() const { return output_.medium(); }
   uint32_t nextSection() const { return order_.nextSection(); }
   bool finished() const { return order_.ended() && !failed_; }
   const StreamCounters& counters() const { return counters_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/threads/background.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +26,13 @@ Background::Background() : before_(::getpriority(PRIO_PROCESS, self())) {
 
 Background::~Background() {
   if (lowered_ && ::setpriority(PRIO_PROCESS, self(), before_) != 0) stuck = true;
+}
+
+void TakingTurns::moved(size_t bytes) {
+  since_ += bytes;
+  if (since_ < kBytes) return;
+  since_ = 0;
+  ::sched_yield();
 }
 
 }  // namespace vfm

@@ -66,7 +66,7 @@ TEST_CASE("a pump notices when the other mode has become faster") {
   track.run(kTrial);
   REQUIRE(track.mode.overlapped());
   track.overlapped = 0.5;
-  track.run(PumpMode::kClearRest + kTrial);
+  track.run(PumpMode::kFirstRest + PumpMode::kClearRest + 2 * kTrial);
   CHECK_FALSE(track.mode.overlapped());
 }
 
@@ -95,6 +95,42 @@ TEST_CASE("time between two pumps of one source counts for neither mode") {
     track.now += std::chrono::seconds(10);
     track.mode.begin(track.now);
   }
+  track.run(kTrial);
+  CHECK(track.mode.overlapped());
+}
+
+TEST_CASE("a first trial that a second one contradicts has lasted for little") {
+  for (const bool faster : {false, true}) {
+    Track track;
+    // The one moment in which it was tried was somebody else's.
+    track.overlapped = faster ? 0.5 : 2;
+    track.run(kTrial);
+    REQUIRE(track.mode.overlapped() != faster);
+    track.overlapped = faster ? 2 : 0.5;
+    track.run(PumpMode::kFirstRest + kTrial);
+    CHECK(track.mode.overlapped() == faster);
+  }
+}
+
+TEST_CASE("what is expected of a sink begins, and stays unless the other mode is much faster") {
+  for (const bool expected : {false, true}) {
+    for (const double other : {0.6, 1.0, 1.2, 1.4}) {
+      Track track;
+      track.mode.expect(expected);
+      (expected ? track.serial : track.overlapped) = other;
+      track.run(PumpMode::kWindow);
+      CHECK(track.mode.overlapped() == expected);
+      track.run(kTrial - PumpMode::kWindow);
+      CHECK(track.mode.overlapped() == (other > PumpMode::kUnexpected ? !expected : expected));
+    }
+  }
+}
+
+TEST_CASE("what is expected of a sink does not count any more once both modes were tried") {
+  Track track;
+  track.overlapped = 2;
+  track.run(kTrial);
+  track.mode.expect(false);
   track.run(kTrial);
   CHECK(track.mode.overlapped());
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -224,4 +225,29 @@ TEST_CASE("four pumps at once, each with its own bytes") {
   }
   for (std::thread& thread : threads) thread.join();
   for (const int64_t count : chunks) CHECK(count == static_cast<int64_t>(kLong / kChunk));
+}
+
+TEST_CASE("small chunks are written where they were read: no other thread is woken for them") {
+  // Says which threads gave it something.
+  class Witness final : public ChunkSink {
+   public:
+    bool needsBorders() const override { return false; }
+    Result<Bytes> prepare(size_t) override { return Failure::because(Reason::kUnsupported, "prepare"); }
+    Status commit() override { return Status::success(); }
+    Status put(ConstBytes) override {
+      threads.insert(std::this_thread::get_id());
+      return Status::success();
+    }
+    void cancel() override {}
+    std::set<std::thread::id> threads;
+  };
+  for (const size_t chunk : {size_t{4} << 10, kChunk}) {
+    Numbered source(kLong, chunk);
+    Witness sink;
+    Bench bench;
+    PumpControl taken;
+    REQUIRE(pumpToSink(source, sink, bench.control, taken).ok());
+    const bool roomForTwo = std::thread::hardware_concurrency() > 1;
+    CHECK(sink.threads.size() == (chunk == kChunk && roomForTwo ? 2 : 1));
+  }
 }

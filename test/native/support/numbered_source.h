@@ -15,7 +15,7 @@ class Numbered final : public ChunkSource {
  public:
   static constexpr size_t kChunk = size_t{256} << 10;
 
-  explicit Numbered(uint64_t bytes) : left_(bytes / kChunk) {}
+  explicit Numbered(uint64_t bytes, size_t chunk = kChunk) : chunk_(chunk), left_(bytes / chunk) {}
 
   std::function<Result<Progress>(uint64_t number)> before = [](uint64_t) { return Progress::kBytes; };
   bool inPlace = false;  // as v1 through a mapping: one place, overwritten by the next turn
@@ -24,22 +24,23 @@ class Numbered final : public ChunkSource {
   Result<Turn> next() override { return nextInto(buffer_); }
   Result<Turn> nextOwned() override { return next(); }
   Result<Turn> nextInto(std::shared_ptr<Memory>& memory) override {
-    if (inPlace && !own_) own_ = *Memory::allocate(kChunk);
+    if (inPlace && !own_) own_ = *Memory::allocate(chunk_);
     std::shared_ptr<Memory>& place = inPlace ? own_ : memory;
-    if (!place || place->size() < kChunk) place = *Memory::allocate(kChunk);
+    if (!place || place->size() < chunk_) place = *Memory::allocate(chunk_);
     auto progress = before(number);
     if (!progress) return std::move(progress).failure();
     if (*progress != Progress::kBytes) return Turn{*progress, {}, nullptr};
     if (left_ == 0) return Turn{Progress::kEnd, {}, nullptr};
     --left_;
     auto* words = reinterpret_cast<uint64_t*>(place->data());
-    for (size_t i = 0; i < kChunk / 8; ++i) words[i] = number;
+    for (size_t i = 0; i < chunk_ / 8; ++i) words[i] = number;
     ++number;
-    return Turn{Progress::kBytes, Bytes{place->data(), kChunk}, place};
+    return Turn{Progress::kBytes, Bytes{place->data(), chunk_}, place};
   }
   void cancel() override {}
 
  private:
+  const size_t chunk_;
   uint64_t left_;
   std::shared_ptr<Memory> buffer_;
   std::shared_ptr<Memory> own_;
