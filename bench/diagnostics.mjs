@@ -6,6 +6,7 @@
 
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { median } from './support/statistics.mjs'
 
 const dist = pathToFileURL(resolve(process.argv[2] ?? new URL('../dist', import.meta.url).pathname)).href
 const { FlightRecorder } = await import(`${dist}/index.js`)
@@ -13,8 +14,6 @@ const { simulatedDevice } = await import(`${dist}/simulated/index.js`)
 
 const ROUNDS = 15
 const CALLS = 4000
-
-const median = (numbers) => [...numbers].sort((one, other) => one - other)[numbers.length >> 1]
 
 async function perCall(call, calls = CALLS) {
   const start = process.hrtime.bigint()
@@ -46,17 +45,6 @@ async function compare(what, unit, watch, measure) {
   await compare('state read (feature GET)', 'ns/call', [device], () => perCall(() => device.migrationState()))
   await compare('register read', 'ns/call', [device], () => perCall(() => region.readRegister(0x10, 4)))
   await device.close()
-}
-
-const internals = await import(`${dist}/diagnostics/channels.js`).catch(() => undefined)
-if (internals !== undefined) {
-  const { beginning, channels } = internals
-  const count = 20_000_000
-  let heard = 0
-  const start = process.hrtime.bigint()
-  for (let asked = 0; asked < count; asked++) if (beginning(channels.feature) !== undefined) heard++
-  const each = Number(process.hrtime.bigint() - start) / count
-  console.log(`what a call asks of a quiet channel ${each.toFixed(1).padStart(9)} ns (${heard} heard)`)
 }
 
 for (const [protocol, options] of [

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The other end of a socket: reads all there is and drops it.
-//   vfm-receiver --fd N [--ours] [--chunk N] [--peer N]   without --ours: read() into 1 MiB, the socket as it is
-// Both ends are made blocking first, as C programs have them; Node makes its own otherwise. `--peer`: the other
-// end, which is closed here after that.
+//   vfm-receiver --fd N [--ours] [--chunk N] [--peer N]   without --ours: read() into 1 MiB, the socket as it
+//   is
+// Both ends are made blocking first, as C programs have them; Node makes its own otherwise. `--peer`: the
+// other end, which is closed here after that.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Throughput of the integrity methods on one thread, over a buffer that stays in the cache and one that does
 // not.
-//   g++ -std=c++17 -O2 -Inative bench/native/integrity.cc native/core/integrity/*.cc -o integrity &&
-//   ./integrity
+//   node bench/run.mjs builds it beside the contenders: build-bench/vfm-integrity
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
