@@ -36,7 +36,7 @@ export interface SaveOptions {
   readonly rateLimit?: RateLimit
   /** v1: save a device in `stop` by the arc 000 -> 010, which not every driver takes. Without it such a save has no route. */
   readonly direct?: boolean
-  /** v2: bytes of each read buffer, 64 KiB to 8 MiB. Default 1 MiB. */
+  /** v2: bytes of each read buffer, 64 KiB to 8 MiB; an iteration has three of them. Default 1 MiB. */
   readonly bufferSize?: number
   /** v1: how the data section is reached. `auto` maps where the device allows it and falls back on region reads. */
   readonly dataPath?: 'auto' | 'mapped' | 'trapped'

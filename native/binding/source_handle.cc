@@ -68,7 +68,7 @@ Napi::Value SourceHandle::next(const Napi::CallbackInfo& info) {
   if (auto refused = refusalOfNext()) return failed(info.Env(), *refused);
   // The turn that follows lets the device overwrite what was lent.
   endLoan();
-  return ahead_ || (ahead && !lendsOwnMemory_) ? turnAhead(info.Env()) : turn(info.Env());
+  return ahead || ahead_ ? turnAhead(info.Env()) : turn(info.Env());
 }
 
 Napi::Value SourceHandle::turn(Napi::Env env) {
@@ -146,7 +146,6 @@ Napi::Value SourceHandle::handOver(Napi::Env env, Arrival arrival) {
   if (turn.progress != Progress::kBytes) return turnObject(env, turn.progress, env.Null());
   // Closed meanwhile: what was read belongs to nobody.
   if (!source_) return toObject(env, closed("next chunk"));
-  if (!arrival.claim) lendsOwnMemory_ = true;
   auto view = lend(env, turn.bytes, turn.memory);
   if (!view) return toObject(env, view.failure());
   loan_.begin(*view);

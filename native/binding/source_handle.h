@@ -82,8 +82,7 @@ class SourceHandle : public Napi::ObjectWrap<SourceHandle> {
   std::optional<Lent> lent_;
   const std::shared_ptr<const ChunkSlots> slots_ = std::make_shared<ChunkSlots>();
   std::weak_ptr<void>
-      inPlaceOut_;               // alive: a chunk in the device's memory was taken over, and is not done with
-  bool lendsOwnMemory_ = false;  // the device, so that nothing can be read ahead
+      inPlaceOut_;  // alive: a chunk in the device's memory was taken over, and is not done with
   std::shared_ptr<ReadAhead> ahead_;
   std::optional<Napi::Promise::Deferred> waiting_;  // for what is read ahead
   Turnstile turnstile_;

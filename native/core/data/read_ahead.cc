@@ -23,6 +23,12 @@ Failure ReadAhead::cancelled() {
   return Failure::because(Reason::kCancelled, "next chunk", "nothing is read any more");
 }
 
+// Whether the chunk may stay out while the next one is read.
+bool ReadAhead::leavesRoom(const Arrival& arrival) {
+  return arrival.turn.progress == Progress::kBytes && arrival.claim != nullptr &&
+         arrival.turn.bytes.size <= kLargest;
+}
+
 void ReadAhead::run() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!ended_) {
@@ -32,7 +38,7 @@ void ReadAhead::run() {
     } else {
       lock.unlock();
       auto arrival = readInto(*source_, *flight_, *slots_);
-      const bool last = !arrival || arrival->turn.progress != Progress::kBytes || !arrival->claim;
+      const bool last = !arrival || !leavesRoom(*arrival);
       if (last) source_.reset();
       lock.lock();
       ended_ = last;

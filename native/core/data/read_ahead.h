@@ -28,13 +28,15 @@ class ReadAhead {
  public:
   // Chunks that were read, or are being read, before they are asked for.
   static constexpr size_t kDepth = 2;
+  // Of larger ones (v1: up to what was agreed on) none is: memory stays bounded.
+  static constexpr size_t kLargest = size_t{4} << 20;
 
   ReadAhead(std::shared_ptr<ChunkSource> source, std::shared_ptr<FlightRing> flight,
             std::shared_ptr<const ChunkSlots> slots)
       : source_(std::move(source)), flight_(std::move(flight)), slots_(std::move(slots)) {}
 
   // On a thread that has nothing else to do, once. Returns after the first turn without bytes, a failure, a
-  // chunk in the device's own memory (which the next turn would overwrite), or stop().
+  // chunk that is large or in the device's own memory (which the next turn would overwrite), or stop().
   void run();
 
   // The next of them, in order, from one thread. Empty: not there yet, and `arrived` is called when it is,
@@ -47,6 +49,7 @@ class ReadAhead {
 
  private:
   static Failure cancelled();
+  static bool leavesRoom(const Arrival& arrival);
 
   std::shared_ptr<ChunkSource> source_;  // let go of on the thread that reads, when that ends
   const std::shared_ptr<FlightRing> flight_;

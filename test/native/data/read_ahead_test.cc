@@ -159,6 +159,18 @@ TEST_CASE("of a chunk in the device's own memory none is read ahead: the next tu
   CHECK(bench.source->number == 1);
 }
 
+TEST_CASE("of large chunks none is read ahead: memory stays bounded") {
+  auto source = std::make_shared<Numbered>(uint64_t{64} << 20, ReadAhead::kLargest + 4096);
+  ReadAhead ahead(source, std::make_shared<FlightRing>(), std::make_shared<ChunkSlots>());
+  ahead.run();
+  auto first = ahead.take(nullptr);
+  REQUIRE(first);
+  REQUIRE(first->ok());
+  CHECK(numberOf(**first) == 0);
+  CHECK(ahead.over());
+  CHECK(source->number == 1);
+}
+
 TEST_CASE("stopped while somebody waits, it tells him") {
   Bench bench(100);
   std::promise<void> reading;
