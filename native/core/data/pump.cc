@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <thread>
-#include <type_traits>
 
 #include "core/data/write_behind.h"
 #include "core/threads/background.h"
@@ -35,12 +34,14 @@ constexpr size_t kLargestBehind = size_t{4} << 20;
 constexpr size_t kSmallestBehind = size_t{64} << 10;
 
 // One pump from a source: reads on the calling thread, and writes there too or on one of its own.
-template <typename Put>
+template <typename Measure, typename Put>
 class Drain {
  public:
-  // `put`: Status(ConstBytes), one chunk into the sink.
-  Drain(ChunkSource& source, PumpControl& control, const Pace& pace, Put put)
-      : source_(source), control_(control), pace_(pace), put_(std::move(put)) {}
+  // `measure`: ChunkIntegrity(ConstBytes), by the thread that has read the chunk: it is in the caches there,
+  // and writing takes longer than reading. `put`: Status(ConstBytes, const ChunkIntegrity&), one chunk into
+  // the sink.
+  Drain(ChunkSource& source, PumpControl& control, const Pace& pace, Measure measure, Put put)
+      : source_(source), control_(control), pace_(pace), measure_(std::move(measure)), put_(std::move(put)) {}
 
   Result<Pumped> run() {
     control_.mode.begin(PumpMode::Clock::now());
@@ -82,7 +83,8 @@ class Drain {
     }
     timer.half();
     if (turn->progress != Progress::kBytes) return turn->progress;
-    if (Status moved = put_(ConstBytes{turn->bytes}); !moved) {
+    const ConstBytes chunk{turn->bytes};
+    if (Status moved = put_(chunk, measure_(chunk)); !moved) {
       timer.failed(moved.failure());
       return std::move(moved).failure();
     }
@@ -119,6 +121,7 @@ class Drain {
       return turn->progress;
     }
     slot.chunk = turn->bytes;
+    slot.measured = measure_(slot.chunk);
     behind_->hand();
     const bool own = turn->memory == slot.memory;
     if (!own || turn->bytes.size > kLargestBehind) {
@@ -133,7 +136,7 @@ class Drain {
 
   // On the thread that writes.
   Status write(WriteBehind::Slot& slot) {
-    Status moved = put_(slot.chunk);
+    Status moved = put_(slot.chunk, slot.measured);
     if (!moved) {
       slot.timer->failed(moved.failure());
       return moved;
@@ -167,6 +170,7 @@ class Drain {
   ChunkSource& source_;
   PumpControl& control_;
   const Pace& pace_;
+  Measure measure_;
   Put put_;
   Pumped total_;
   size_t typical_ = 0;  // size of the last few chunks
@@ -191,11 +195,13 @@ void expectOf(Channel::Medium medium, PumpMode& mode) {
 // Small enough for its cache lines to be still there when they are written.
 constexpr size_t kChunk = size_t{512} << 10;
 
-template <typename Put>
-Result<Pumped> drain(ChunkSource& source, PumpControl& control, const Pace& pace, Put&& put) {
+template <typename Measure, typename Put>
+Result<Pumped> drain(ChunkSource& source, PumpControl& control, const Pace& pace, Measure measure, Put put) {
   source.limitChunks(kChunk);
-  return Drain<std::decay_t<Put>>(source, control, pace, std::forward<Put>(put)).run();
+  return Drain<Measure, Put>(source, control, pace, std::move(measure), std::move(put)).run();
 }
+
+ChunkIntegrity unmeasured(ConstBytes) { return {}; }
 
 template <typename Take>
 Result<Pumped> follow(FrameCursor& frames, uint32_t section, PumpControl& control, Take&& take) {
@@ -221,18 +227,23 @@ Result<Pumped> follow(FrameCursor& frames, uint32_t section, PumpControl& contro
 Result<Pumped> pumpToOutput(ChunkSource& source, Output& output, const Cancellation& cancellation,
                             PumpControl& control, const Pace& pace) {
   expectOf(output.medium(), control.mode);
-  return drain(source, control, pace, [&](ConstBytes chunk) { return output.writeAll(chunk, cancellation); });
+  return drain(source, control, pace, unmeasured,
+               [&](ConstBytes chunk, const ChunkIntegrity&) { return output.writeAll(chunk, cancellation); });
 }
 
 Result<Pumped> pumpToFrames(ChunkSource& source, FrameWriter& writer, uint32_t section, PumpControl& control,
                             const Pace& pace) {
   expectOf(writer.medium(), control.mode);
-  return drain(source, control, pace, [&](ConstBytes chunk) { return writer.writeData(section, chunk); });
+  return drain(
+      source, control, pace, [&](ConstBytes chunk) { return writer.measure(chunk); },
+      [&](ConstBytes chunk, const ChunkIntegrity& measured) {
+        return writer.writeData(section, chunk, measured);
+      });
 }
 
 Result<Pumped> pumpToSink(ChunkSource& source, ChunkSink& sink, PumpControl& control,
                           PumpControl& sinkControl, const Pace& pace) {
-  return drain(source, control, pace, [&](ConstBytes chunk) {
+  return drain(source, control, pace, unmeasured, [&](ConstBytes chunk, const ChunkIntegrity&) {
     ChunkTimer timer(*sinkControl.flight, ChunkTimer::Device::kLast);
     timer.half();
     Status taken = sink.put(chunk);

@@ -12,6 +12,7 @@
 #include "core/base/span.h"
 #include "core/data/flight_ring.h"
 #include "core/data/memory.h"
+#include "core/stream/frame_writer.h"
 #include "core/threads/joined_thread.h"
 #include "core/threads/tally.h"
 
@@ -22,6 +23,7 @@ class WriteBehind {
   struct Slot {
     std::shared_ptr<Memory> memory;  // kept from turn to turn
     ConstBytes chunk;
+    ChunkIntegrity measured;  // of a chunk that becomes a frame
     std::optional<ChunkTimer> timer;
   };
   using Put = std::function<Status(Slot&)>;

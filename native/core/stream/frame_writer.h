@@ -48,6 +48,8 @@ class FrameWriter {
   // kept. The kernel reads it after the checksum was taken, so nobody may write to it meanwhile.
   Status writeData(uint32_t section, ConstBytes chunk);
   Status writeData(uint32_t section, ConstBytes chunk, const ChunkIntegrity& known);
+  // What the other writeData() wants to know, for whoever has the chunk in his cache. Any thread.
+  ChunkIntegrity measure(ConstBytes chunk) const;
   // The end record. Sections must be closed. Nothing is flushed to disk: that is the descriptor's owner's
   // business.
   Status finish();
@@ -60,7 +62,6 @@ class FrameWriter {
  private:
   FrameWriter(Output& output, const Cancellation& cancellation, WriterOptions options);
   bool hasDigests() const { return options_.integrity != StreamIntegrity::kChecksums; }
-  ChunkIntegrity measure(ConstBytes payload) const;
   Status write(FrameHeader header, ConstBytes payload, const ChunkIntegrity& known);
 
   Output& output_;
