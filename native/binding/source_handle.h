@@ -81,8 +81,8 @@ class SourceHandle : public Napi::ObjectWrap<SourceHandle> {
   Loan loan_;
   std::optional<Lent> lent_;
   const std::shared_ptr<const ChunkSlots> slots_ = std::make_shared<ChunkSlots>();
-  std::weak_ptr<void>
-      inPlaceOut_;  // alive: a chunk in the device's memory was taken over, and is not done with
+  // Alive: a chunk in the device's own memory was taken over, and is not done with.
+  std::weak_ptr<void> inPlaceOut_;
   std::shared_ptr<ReadAhead> ahead_;
   std::optional<Napi::Promise::Deferred> waiting_;  // for what is read ahead
   Turnstile turnstile_;

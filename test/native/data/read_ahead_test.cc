@@ -28,6 +28,13 @@ struct Bench {
   ReadAhead ahead{source, flight, slots};
   std::thread thread;
 
+  std::atomic<uint64_t> turns{0};  // begun, once they are counted
+  void countTurns() {
+    source->before = [this](uint64_t) -> Result<Progress> {
+      ++turns;
+      return Progress::kBytes;
+    };
+  }
   void start() {
     thread = std::thread([this] { ahead.run(); });
   }
@@ -79,17 +86,13 @@ TEST_CASE("what is read ahead comes whole and in order, and then the end") {
 
 TEST_CASE("no more is read ahead than was said, and the chunk that is out is left alone") {
   Bench bench(100);
-  std::atomic<uint64_t> turns{0};
-  bench.source->before = [&](uint64_t) -> Result<Progress> {
-    ++turns;
-    return Progress::kBytes;
-  };
+  bench.countTurns();
   bench.start();
   auto first = bench.take();
   REQUIRE(first.ok());
-  CHECK(comesTrue([&] { return turns == 1 + ReadAhead::kDepth; }));
+  CHECK(comesTrue([&] { return bench.turns == 1 + ReadAhead::kDepth; }));
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  CHECK(turns == 1 + ReadAhead::kDepth);
+  CHECK(bench.turns == 1 + ReadAhead::kDepth);
   CHECK(isWhole(*first, 0));
 }
 
@@ -211,13 +214,9 @@ TEST_CASE("stopped before it began, it reads nothing and lets go of the source")
 
 TEST_CASE("with all of what it may read ahead in store, stopping ends it") {
   Bench bench(100);
-  std::atomic<uint64_t> turns{0};
-  bench.source->before = [&](uint64_t) -> Result<Progress> {
-    ++turns;
-    return Progress::kBytes;
-  };
+  bench.countTurns();
   bench.start();
-  CHECK(comesTrue([&] { return turns == ReadAhead::kDepth; }));
+  CHECK(comesTrue([&] { return bench.turns == ReadAhead::kDepth; }));
   bench.ahead.stop();
   bench.thread.join();
   CHECK(numberOf(*bench.take()) == 0);
