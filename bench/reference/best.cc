@@ -119,7 +119,7 @@ class Best final : public Contender {
     for (uint32_t turn = 0;; ++turn) {
       if (turn >= buffers) emptied.waitPast(turn - buffers);
       const size_t slot = turn % buffers;
-      const Piece piece = source.next(memory_ + slot * room_, room_);
+      const Piece piece = source.next(memory_ + slot * room_, room_, true);
       sizes[slot] = piece.size;
       filled.raise();
       if (piece.size == 0) break;
@@ -141,7 +141,7 @@ std::unique_ptr<Contender> bestContender(const Source& source, const Tuning& tun
   const Sink sink = sinkOf(tuning.fd);
   Choice choice = choiceFor(source.kind(), sink);
   if (tuning.chunk > 0) choice.chunk = tuning.chunk;
-  if (tuning.overlap >= 0) choice.overlap = tuning.overlap != 0 && source.kind() != Kind::kV1Mapped;
+  if (tuning.overlap >= 0) choice.overlap = tuning.overlap != 0;
   if (tuning.buffers > 0) choice.buffers = tuning.buffers;
   // The system halves what it reserves; more than wmem_max is cut silently.
   const int size = 1 << 20;

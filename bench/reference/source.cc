@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "core/data/session_source.h"
 #include "core/kernel/open_device.h"
@@ -102,7 +103,7 @@ void Source::resume() {
   session_.reset();
 }
 
-Piece Source::next(uint8_t* buffer, size_t size) {
+Piece Source::next(uint8_t* buffer, size_t size, bool aside) {
   if (kind_ == Kind::kV2) {
     const vfm::ReadOutcome outcome = must(session_->read({buffer, size}), "read");
     if (outcome.progress == vfm::Progress::kEnd) return {};
@@ -115,7 +116,11 @@ Piece Source::next(uint8_t* buffer, size_t size) {
   if (kind_ == Kind::kV1Mapped) {
     if (offset < mappedAt_ || length > mapping_->size() || offset - mappedAt_ > mapping_->size() - length)
       die("the chunk lies outside of the mapping");
-    return {mapping_->data() + (offset - mappedAt_), length};
+    const uint8_t* mapped = mapping_->data() + (offset - mappedAt_);
+    if (!aside) return {mapped, length};
+    if (length > size) die("a chunk of " + std::to_string(length) + " bytes has no room");
+    std::memcpy(buffer, mapped, length);
+    return {buffer, length};
   }
   if (length > size) die("a chunk of " + std::to_string(length) + " bytes has no room");
   for (size_t done = 0; done < length;) {

@@ -35,8 +35,9 @@ class Source {
   void stop();    // into stop-copy
   void resume();  // and back
   // The next bytes, at most `size` of them in `buffer`. v1 mapped: where the device has them, and `buffer`
-  // may be null; the call after acknowledges them, as does that of v1 trapped. v1 wants room for a chunk.
-  Piece next(uint8_t* buffer, size_t size);
+  // may be null, or with `aside` in `buffer` all the same; the call after acknowledges them, as does that of
+  // v1 trapped. v1 wants room for a chunk.
+  Piece next(uint8_t* buffer, size_t size, bool aside = false);
   // The same data as the library's pumps want it. Of the stopped device; instead of next().
   std::unique_ptr<vfm::ChunkSource> chunks(size_t bufferSize) const;
 

@@ -77,7 +77,7 @@ Napi::Value SourceHandle::turn(Napi::Env env) {
   return Runtime::of(env).run<Arrival>(
       env, lane_,
       [source = source_, flight = control_->flight, slots = slots_] {
-        return readInto(*source, *flight, *slots);
+        return readInto(*source, *flight, *slots, Place::kAnywhere);
       },
       [this](Napi::Env env, Arrival arrival) { return handOver(env, std::move(arrival)); },
       [this](Napi::Env) {

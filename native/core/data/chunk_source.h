@@ -19,17 +19,27 @@ struct Turn {
   std::shared_ptr<void> memory;        // keeps `bytes` valid; the source itself may reuse it at the next turn
 };
 
+// Where the bytes of a turn may lie.
+enum class Place {
+  kAnywhere,  // in the device's own memory where that saves a copy (v1 through a mapping)
+  kAside,     // in the memory of whoever asks, so that the next turn may come while they are used
+};
+
 class ChunkSource {
  public:
+  // Memory for several chunks of this size fits the caches of two processors; nobody has several of larger
+  // ones, and nothing is won by laying them aside.
+  static constexpr size_t kLargestAside = size_t{4} << 20;
+
   virtual ~ChunkSource() = default;
 
   // The next chunk, in memory that the next call may overwrite (that is the acknowledge of v1). One thread at
   // a time.
   virtual Result<Turn> next() = 0;
-  // The next chunk, in `memory` if it has to be copied or read at all: allocated where it is null or too
-  // small, and nobody else's. Where the chunk can be used in the device's own memory (v1 through a mapping),
+  // The next chunk, in `memory`: allocated where it is null or too small, and nobody else's. Where the chunk
+  // can be used in the device's own memory, and `place` allows it or the chunk is larger than kLargestAside,
   // `memory` stays as it is, and the next call may overwrite the chunk.
-  virtual Result<Turn> nextInto(std::shared_ptr<Memory>& memory) = 0;
+  virtual Result<Turn> nextInto(std::shared_ptr<Memory>& memory, Place place) = 0;
   // The next chunk, in memory that nobody else will touch.
   virtual Result<Turn> nextOwned() = 0;
   // From now on at most about `bytes` a chunk, where chunks may be cut anywhere (v2). One thread at a time.

@@ -28,9 +28,7 @@ class AtWork {
 };
 std::atomic<int> AtWork::count_{0};
 
-// Four of them fit the caches of two processors; larger ones are written in turn with their reading.
-constexpr size_t kLargestBehind = size_t{4} << 20;
-// Smaller ones are written sooner than another thread wakes up for them.
+// Smaller chunks are written sooner than another thread wakes up for them.
 constexpr size_t kSmallestBehind = size_t{64} << 10;
 
 // One pump from a source: reads on the calling thread, and writes there too or on one of its own.
@@ -90,7 +88,7 @@ class Drain {
     }
     timer.done(turn->bytes.size);
     control_.count(turn->bytes.size);
-    if (turn->bytes.size > kLargestBehind) control_.mode.settleOnSerial();
+    if (turn->bytes.size > ChunkSource::kLargestAside) control_.mode.settleOnSerial();
     if (pace_.limit != nullptr) pace_.limit->pay(turn->bytes.size);
     count(turn->bytes.size);
     return Progress::kBytes;
@@ -108,7 +106,7 @@ class Drain {
     WriteBehind::Slot& slot = behind_->slot();
     if (behind_->failed()) return behind_->settle().failure();
     slot.timer.emplace(*control_.flight, ChunkTimer::Device::kFirst);
-    auto turn = source_.nextInto(slot.memory);
+    auto turn = source_.nextInto(slot.memory, Place::kAside);
     if (!turn) {
       slot.timer->failed(turn.failure());
       // What was read before is written, as it would have been by one thread.
@@ -124,7 +122,7 @@ class Drain {
     slot.measured = measure_(slot.chunk);
     behind_->hand();
     const bool own = turn->memory == slot.memory;
-    if (!own || turn->bytes.size > kLargestBehind) {
+    if (!own || turn->bytes.size > ChunkSource::kLargestAside) {
       if (!own) {  // the device's own memory, which its next turn may change
         if (Status settled = settle(); !settled) return std::move(settled).failure();
       }
@@ -178,15 +176,15 @@ class Drain {
   std::unique_ptr<WriteBehind> behind_;  // last: its thread uses the others
 };
 
-// Both calls copy where there are pages or a reader to copy to; where there are none the second thread has
-// nothing to do. TCP is faster the one way or the other as the network and the receiver are.
+// Both calls copy where there are pages or a reader to copy to; where there are none the second thread would
+// have nothing to do, so that it need not be tried. TCP is faster the one way or the other as the network and the receiver are.
 void expectOf(Channel::Medium medium, PumpMode& mode) {
   switch (medium) {
     case Channel::Medium::kFile:
     case Channel::Medium::kLocalSocket:
       return mode.expect(true);
     case Channel::Medium::kNothing:
-      return mode.expect(false);
+      return mode.settleOnSerial();
     case Channel::Medium::kOther:
       return;
   }

@@ -45,8 +45,8 @@ class PumpMode {
     windowEnds(now());
     return true;
   }
-  // Stays with one thread from now on: chunks that lie in the device's own memory, or are too large to have
-  // several of.
+  // Stays with one thread from now on: chunks that are too large to have several of, or a sink that takes
+  // them for nothing.
   void settleOnSerial();
 
  private:

@@ -5,10 +5,10 @@
 
 namespace vfm {
 
-Result<Arrival> readInto(ChunkSource& source, FlightRing& flight, const ChunkSlots& slots) {
+Result<Arrival> readInto(ChunkSource& source, FlightRing& flight, const ChunkSlots& slots, Place place) {
   auto claim = slots.claim();
   ChunkTimer timer(flight, ChunkTimer::Device::kFirst);
-  auto turn = source.nextInto(claim->memory());
+  auto turn = source.nextInto(claim->memory(), place);
   timer.half();
   if (!turn) {
     timer.failed(turn.failure());
@@ -26,7 +26,7 @@ Failure ReadAhead::cancelled() {
 // Whether the chunk may stay out while the next one is read.
 bool ReadAhead::leavesRoom(const Arrival& arrival) {
   return arrival.turn.progress == Progress::kBytes && arrival.claim != nullptr &&
-         arrival.turn.bytes.size <= kLargest;
+         arrival.turn.bytes.size <= ChunkSource::kLargestAside;
 }
 
 void ReadAhead::run() {
@@ -37,7 +37,7 @@ void ReadAhead::run() {
       ended_ = true;
     } else {
       lock.unlock();
-      auto arrival = readInto(*source_, *flight_, *slots_);
+      auto arrival = readInto(*source_, *flight_, *slots_, Place::kAside);
       const bool last = !arrival || !leavesRoom(*arrival);
       if (last) source_.reset();
       lock.lock();

@@ -21,22 +21,20 @@ struct Arrival {
   std::shared_ptr<ChunkSlots::Claim> claim;  // on the memory of `turn`; null where that is the device's own
 };
 
-// One turn of `source`, into memory of `slots`.
-Result<Arrival> readInto(ChunkSource& source, FlightRing& flight, const ChunkSlots& slots);
+// One turn of `source`, into memory of `slots` as far as `place` says.
+Result<Arrival> readInto(ChunkSource& source, FlightRing& flight, const ChunkSlots& slots, Place place);
 
 class ReadAhead {
  public:
   // Chunks that were read, or are being read, before they are asked for.
   static constexpr size_t kDepth = 2;
-  // Of larger ones (v1: up to what was agreed on) none is: memory stays bounded.
-  static constexpr size_t kLargest = size_t{4} << 20;
 
   ReadAhead(std::shared_ptr<ChunkSource> source, std::shared_ptr<FlightRing> flight,
             std::shared_ptr<const ChunkSlots> slots)
       : source_(std::move(source)), flight_(std::move(flight)), slots_(std::move(slots)) {}
 
   // On a thread that has nothing else to do, once. Returns after the first turn without bytes, a failure, a
-  // chunk that is large or in the device's own memory (which the next turn would overwrite), or stop().
+  // chunk above kLargestAside (v1: up to what was agreed on; memory stays bounded), or stop().
   void run();
 
   // The next of them, in order, from one thread. Empty: not there yet, and `arrived` is called when it is,

@@ -18,9 +18,9 @@ void pause() {
 SessionSource::SessionSource(std::shared_ptr<Session> session, size_t bufferSize)
     : session_(std::move(session)), bufferSize_(bufferSize) {}
 
-Result<Turn> SessionSource::next() { return nextInto(buffer_); }
+Result<Turn> SessionSource::next() { return nextInto(buffer_, Place::kAnywhere); }
 
-Result<Turn> SessionSource::nextInto(std::shared_ptr<Memory>& memory) {
+Result<Turn> SessionSource::nextInto(std::shared_ptr<Memory>& memory, Place) {
   if (!memory || memory->size() < chunkSize_) {
     memory.reset();  // never two at once
     auto allocated = Memory::allocate(chunkSize_);

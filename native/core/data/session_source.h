@@ -18,7 +18,7 @@ class SessionSource final : public ChunkSource {
   SessionSource(std::shared_ptr<Session> session, size_t bufferSize);
 
   Result<Turn> next() override;
-  Result<Turn> nextInto(std::shared_ptr<Memory>& memory) override;
+  Result<Turn> nextInto(std::shared_ptr<Memory>& memory, Place place) override;
   Result<Turn> nextOwned() override;
   void limitChunks(size_t bytes) override { chunkSize_ = std::min(bytes, bufferSize_); }
   void cancel() override;

@@ -42,7 +42,7 @@ Result<Progress> V1SaveRounds::pending() {
   return *bytes > 0 ? Progress::kBytes : Progress::kEnd;
 }
 
-Result<Turn> V1SaveRounds::round(std::shared_ptr<Memory>& memory, InPlace inPlace) {
+Result<Turn> V1SaveRounds::round(std::shared_ptr<Memory>& memory, size_t largestCopied) {
   if (cancelled_) return Failure::because(Reason::kCancelled, "v1 save round");
   if (!section_) {
     auto info = device_->regionInfo(region_);
@@ -78,9 +78,8 @@ Result<Turn> V1SaveRounds::round(std::shared_ptr<Memory>& memory, InPlace inPlac
   // What the device stored before it answered data_offset must be seen by the loads that follow.
   std::atomic_thread_fence(std::memory_order_acquire);
   std::shared_ptr<void> keep;
-  uint8_t* mapped = section_->view(*offset, length, &keep);
-  if (mapped && inPlace == InPlace::kAllowed)
-    return Turn{Progress::kBytes, Bytes{mapped, length}, std::move(keep)};
+  uint8_t* mapped = length > largestCopied ? section_->view(*offset, length, &keep) : nullptr;
+  if (mapped) return Turn{Progress::kBytes, Bytes{mapped, length}, std::move(keep)};
 
   if (!memory || memory->size() < length) {
     memory.reset();

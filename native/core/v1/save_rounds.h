@@ -18,18 +18,22 @@ class V1SaveRounds final : public ChunkSource {
   V1SaveRounds(std::shared_ptr<Device> device, uint32_t region, DataPath path, size_t maxChunk);
 
   // Acknowledges the chunk of the turn before, so its memory may change from here on.
-  Result<Turn> next() override { return round(buffer_, InPlace::kAllowed); }
-  Result<Turn> nextInto(std::shared_ptr<Memory>& memory) override { return round(memory, InPlace::kAllowed); }
+  Result<Turn> next() override { return round(buffer_, kInPlace); }
+  Result<Turn> nextInto(std::shared_ptr<Memory>& memory, Place place) override {
+    return round(memory, place == Place::kAnywhere ? kInPlace : kLargestAside);
+  }
   Result<Turn> nextOwned() override {
     std::shared_ptr<Memory> memory;
-    return round(memory, InPlace::kNever);
+    return round(memory, kCopied);
   }
   void cancel() override { cancelled_ = true; }
   void noteIn(std::shared_ptr<FlightRing> ring) override { registers_.noteIn(std::move(ring)); }
 
  private:
-  enum class InPlace { kAllowed, kNever };
-  Result<Turn> round(std::shared_ptr<Memory>& memory, InPlace inPlace);
+  // How large a chunk is at most that is copied out of a mapping.
+  static constexpr size_t kInPlace = 0;
+  static constexpr size_t kCopied = SIZE_MAX;
+  Result<Turn> round(std::shared_ptr<Memory>& memory, size_t largestCopied);
   // kBytes when there is something to fetch; decides drained or end from the state sampled before the
   // pending_bytes that said 0.
   Result<Progress> pending();

@@ -42,7 +42,7 @@ class ThreeChunks final : public ChunkSource {
     if (fails_) return Failure::system(EIO, "read", "a chunk");
     return Turn{Progress::kEnd, {}, nullptr};
   }
-  Result<Turn> nextInto(std::shared_ptr<Memory>&) override { return next(); }
+  Result<Turn> nextInto(std::shared_ptr<Memory>&, Place) override { return next(); }
   Result<Turn> nextOwned() override { return next(); }
   void cancel() override {}
 

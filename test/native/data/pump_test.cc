@@ -72,9 +72,10 @@ constexpr uint64_t kMoments[] = {0,
 }  // namespace
 
 TEST_CASE("every byte arrives in its place, whichever thread writes it") {
-  for (const bool inPlace : {false, true}) {
+  for (const bool mapped : {false, true}) {
+    CAPTURE(mapped);
     Numbered source(kLong);
-    source.inPlace = inPlace;
+    source.mapped = mapped;
     Bench bench;
     File file;
     auto pumped = bench.pump(source, file.fd.get());
@@ -85,8 +86,20 @@ TEST_CASE("every byte arrives in its place, whichever thread writes it") {
     CHECK(bench.control.bytes == kLong);
     CHECK(bench.control.chunks == kLong / kChunk);
     CHECK(file.chunks() == static_cast<int64_t>(kLong / kChunk));
-    if (inPlace) CHECK_FALSE(bench.control.mode.overlapped());
   }
+}
+
+TEST_CASE("large chunks that a device has mapped are written where they lie") {
+  constexpr size_t kLarge = 2 * ChunkSource::kLargestAside;
+  Numbered source(4 * kLarge, kLarge);
+  source.mapped = true;
+  Bench bench;
+  File file;
+  bench.control.mode.expect(true);
+  auto pumped = bench.pump(source, file.fd.get());
+  REQUIRE(pumped.ok());
+  CHECK(pumped->bytes == 4 * kLarge);
+  CHECK_FALSE(bench.control.mode.overlapped());
 }
 
 TEST_CASE("what was read before the device fails is written, and its failure is told") {

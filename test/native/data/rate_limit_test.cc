@@ -36,7 +36,7 @@ class Chunks final : public ChunkSource {
     --left_;
     return Turn{Progress::kBytes, Bytes{buffer_.data(), buffer_.size()}, nullptr};
   }
-  Result<Turn> nextInto(std::shared_ptr<Memory>&) override { return next(); }
+  Result<Turn> nextInto(std::shared_ptr<Memory>&, Place) override { return next(); }
   Result<Turn> nextOwned() override { return next(); }
   void cancel() override {}
 

@@ -150,28 +150,35 @@ TEST_CASE("a device that has nothing for now ends it, and may be read ahead anew
   bench.thread.join();
 }
 
-TEST_CASE("of a chunk in the device's own memory none is read ahead: the next turn would overwrite it") {
+TEST_CASE("a chunk that a device has mapped is laid aside, and stays what it was while others are read") {
   Bench bench(100);
-  bench.source->inPlace = true;
+  bench.source->mapped = true;
   bench.start();
-  auto arrival = bench.take();
-  REQUIRE(arrival.ok());
-  CHECK(!arrival->claim);
-  CHECK(bench.ahead.over());
-  bench.thread.join();
-  CHECK(bench.source->number == 1);
+  auto first = bench.take();
+  REQUIRE(first.ok());
+  const bool own = first->claim != nullptr;
+  CHECK(own);
+  CHECK(numberOf(*bench.take()) == 1);
+  CHECK(numberOf(*bench.take()) == 2);
+  CHECK(numberOf(*first) == 0);
 }
 
 TEST_CASE("of large chunks none is read ahead: memory stays bounded") {
-  auto source = std::make_shared<Numbered>(uint64_t{64} << 20, ReadAhead::kLargest + 4096);
-  ReadAhead ahead(source, std::make_shared<FlightRing>(), std::make_shared<ChunkSlots>());
-  ahead.run();
-  auto first = ahead.take(nullptr);
-  REQUIRE(first);
-  REQUIRE(first->ok());
-  CHECK(numberOf(**first) == 0);
-  CHECK(ahead.over());
-  CHECK(source->number == 1);
+  for (const bool mapped : {false, true}) {
+    CAPTURE(mapped);
+    auto source = std::make_shared<Numbered>(uint64_t{64} << 20, ChunkSource::kLargestAside + 4096);
+    source->mapped = mapped;
+    ReadAhead ahead(source, std::make_shared<FlightRing>(), std::make_shared<ChunkSlots>());
+    ahead.run();
+    auto first = ahead.take(nullptr);
+    REQUIRE(first);
+    REQUIRE(first->ok());
+    CHECK(numberOf(**first) == 0);
+    const bool inPlace = (*first)->claim == nullptr;
+    CHECK(inPlace == mapped);
+    CHECK(ahead.over());
+    CHECK(source->number == 1);
+  }
 }
 
 TEST_CASE("stopped while somebody waits, it tells him") {

@@ -18,24 +18,24 @@ class Numbered final : public ChunkSource {
   explicit Numbered(uint64_t bytes, size_t chunk = kChunk) : chunk_(chunk), left_(bytes / chunk) {}
 
   std::function<Result<Progress>(uint64_t number)> before = [](uint64_t) { return Progress::kBytes; };
-  bool inPlace = false;  // as v1 through a mapping: one place, overwritten by the next turn
+  bool mapped = false;  // as v1 through a mapping: in place it lies where the next turn overwrites it
   uint64_t number = 0;
 
-  Result<Turn> next() override { return nextInto(buffer_); }
+  Result<Turn> next() override { return nextInto(buffer_, Place::kAnywhere); }
   Result<Turn> nextOwned() override { return next(); }
-  Result<Turn> nextInto(std::shared_ptr<Memory>& memory) override {
-    if (inPlace && !own_) own_ = *Memory::allocate(chunk_);
-    std::shared_ptr<Memory>& place = inPlace ? own_ : memory;
-    if (!place || place->size() < chunk_) place = *Memory::allocate(chunk_);
+  Result<Turn> nextInto(std::shared_ptr<Memory>& memory, Place place) override {
+    const bool inPlace = mapped && (place == Place::kAnywhere || chunk_ > kLargestAside);
+    std::shared_ptr<Memory>& room = inPlace ? own_ : memory;
+    if (!room || room->size() < chunk_) room = *Memory::allocate(chunk_);
     auto progress = before(number);
     if (!progress) return std::move(progress).failure();
     if (*progress != Progress::kBytes) return Turn{*progress, {}, nullptr};
     if (left_ == 0) return Turn{Progress::kEnd, {}, nullptr};
     --left_;
-    auto* words = reinterpret_cast<uint64_t*>(place->data());
+    auto* words = reinterpret_cast<uint64_t*>(room->data());
     for (size_t i = 0; i < chunk_ / 8; ++i) words[i] = number;
     ++number;
-    return Turn{Progress::kBytes, Bytes{place->data(), chunk_}, place};
+    return Turn{Progress::kBytes, Bytes{room->data(), chunk_}, room};
   }
   void cancel() override {}
 
