@@ -26,10 +26,10 @@ struct Choice {
 
 // By trying --overlap, --chunk and --buffers.
 Choice choiceFor(Kind kind, Sink sink) {
-  // The mapping is the only copy: nothing to overlap, and nothing to buffer.
-  if (kind == Kind::kV1Mapped) return {false, 0, 1};
   switch (sink) {
     case Sink::kNull:
+      // What is mapped needs no copy of its own here. Elsewhere one is worth it: it lets two threads work.
+      if (kind == Kind::kV1Mapped) return {false, 0, 1};
       return {false, size_t{512} << 10, 1};
     case Sink::kFile:
       return {true, size_t{512} << 10, 4};

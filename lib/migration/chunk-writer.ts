@@ -15,7 +15,7 @@ export interface ChunkWriterOptions {
 
 /**
  * Writes the chunks of a save's iteration to a descriptor, on a thread of its own, and takes their memory over: the device is read on while
- * they are written, and nothing is copied. For programs that look at the chunks on their way; others are faster with `pipeTo(fd)`.
+ * they are written, and nothing is copied for it. For programs that look at the chunks on their way; others are faster with `pipeTo(fd)`.
  *
  * ```ts
  * const writer = ChunkWriter.over(fd)
@@ -62,8 +62,8 @@ export class ChunkWriter implements AsyncDisposable {
 
   /**
    * Takes `chunk` over: its `data` has length 0 from here on, and its memory goes back to the save by itself. Resolves as soon as the next
-   * chunk may be asked for: when no more than three are on their way, or, for a chunk in the device's own memory (v1, mapped), when it is
-   * written. Await it: the save is not held up otherwise, and takes ever more memory.
+   * chunk may be asked for: when no more than three are on their way, or, for a chunk in the device's own memory (v1 mapped: before stop-copy,
+   * and above 4 MiB), when it is written. Await it: the save is not held up otherwise, and takes ever more memory.
    * @throws {VfioSystemError} this write or one before it failed, as `EPIPE` or `ENOSPC`: every one after it does, and an unknown part is out
    * @throws {VfioError} `ERR_VFIO_CLOSED`: the writer is closed, or the chunk is no longer lent
    * @throws {TypeError} `chunk` is not one that the iteration of a save yielded

@@ -2,8 +2,9 @@
 
 /**
  * One chunk of a save. `data` is borrowed: a view of the mapped region (v1) or of the session's buffer (v2), detached (length 0) when the
- * next chunk is asked for or the session ends. To keep it, copy it; never hand it to something that keeps it, such as a socket:
- * a `ChunkWriter` takes it over instead.
+ * next chunk is asked for or the session ends. In stop-copy a mapped chunk of at most 4 MiB is a copy already, made by the thread that
+ * reads: the device stages the next ones while this one is used, which saves more time than the copy takes. To keep a chunk, copy it;
+ * never hand it to something that keeps it, such as a socket: a `ChunkWriter` takes it over instead.
  */
 export interface Chunk {
   readonly data: Uint8Array<ArrayBuffer>

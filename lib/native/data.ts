@@ -78,7 +78,7 @@ export interface NativeSource extends NativeRecording {
   /**
    * A view of the mapped region (v1) or of a session buffer (v2): detached by the next call, or by release(). `ahead`: the chunks after it
    * are read before they are asked for, until there is none, so the device's state must not be changed meanwhile; no other call that
-   * reads is possible from then on.
+   * reads is possible from then on. They are views of buffers then, but for mapped ones above 4 MiB.
    */
   next(ahead: boolean): Promise<Outcome<NativeTurn>>
   /** The same in memory of the caller's own. */

@@ -177,7 +177,8 @@ class Drain {
 };
 
 // Both calls copy where there are pages or a reader to copy to; where there are none the second thread would
-// have nothing to do, so that it need not be tried. TCP is faster the one way or the other as the network and the receiver are.
+// have nothing to do, so that it need not be tried. TCP is faster the one way or the other as the network and
+// the receiver are.
 void expectOf(Channel::Medium medium, PumpMode& mode) {
   switch (medium) {
     case Channel::Medium::kFile:

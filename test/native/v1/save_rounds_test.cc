@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "core/v1/save_rounds.h"
 
+#include <doctest/doctest.h>
+
 #include <cstring>
 #include <vector>
 
 #include "core/simulated/simulated_device.h"
-#include <doctest/doctest.h>
 
 namespace vfm {
 namespace {
