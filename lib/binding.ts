@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The only file that loads the addon.
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { type AddonAttempt, AddonNotFoundError, UnsupportedPlatformError } from './errors/addon-error.js'
 import type { NativeBinding } from './native-binding.js'
@@ -26,7 +25,6 @@ export function addonPaths(environment: NodeJS.ProcessEnv = process.env): string
  * @throws {AddonNotFoundError} `ERR_VFIO_ADDON_NOT_FOUND`, with every path tried and why it was not taken
  */
 export function loadAddon(paths: readonly string[]): NativeBinding {
-  const require = createRequire(import.meta.url)
   const attempts: AddonAttempt[] = []
   let forbidden = false
   for (const path of paths) {
@@ -35,7 +33,10 @@ export function loadAddon(paths: readonly string[]): NativeBinding {
       continue
     }
     try {
-      return require(path) as NativeBinding
+      // Not require(): with it comes a loader of modules, and a search for what is not looked for.
+      const module = { exports: {} }
+      process.dlopen(module, path)
+      return module.exports as NativeBinding
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       forbidden ||= code === 'ERR_DLOPEN_DISABLED'

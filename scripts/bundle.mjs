@@ -40,9 +40,25 @@ function chunkOf(entry) {
         for (const one of modules)
           for (const next of build.getModuleInfo(one)?.importedIds ?? []) modules.add(next)
       }
-      return modules.has(module) ? 'library' : null
+      return modules.has(module) || module === '\0rolldown/runtime.js' ? 'library' : null
     },
   }
+}
+
+/**
+ * Node's own modules by `process.getBuiltinModule()` instead of by `import`: that makes a namespace of each, for which every export is
+ * asked, and among those of node:fs are the streams. A line stays a line, for the map.
+ */
+const builtinsWithoutNamespaces = {
+  name: 'builtins-without-namespaces',
+  renderChunk: (code) => ({
+    code: code.replace(
+      /^import \{ ([^}]+) \} from "(node:[^"]+)";$/gm,
+      (_, names, module) =>
+        `const { ${names.replaceAll(' as ', ': ')} } = process.getBuiltinModule("${module}");`,
+    ),
+    map: null,
+  }),
 }
 
 /** One build: its entries share what they have in common, which is once in a process. */
@@ -55,6 +71,7 @@ async function bundle(input, chunks, groups = []) {
     external: ['commander', 'cli-table3', /^node:/],
     treeshake: { moduleSideEffects: false },
     checks: { ineffectiveDynamicImport: false },
+    plugins: [builtinsWithoutNamespaces],
   })
   await build.write({
     dir: `${root}dist`,

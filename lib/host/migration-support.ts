@@ -27,7 +27,7 @@ const knownDrivers: Readonly<Record<string, DriverFacts>> = {
     protocol: 'v2',
     features: ['stop-copy', 'p2p', 'pre-copy', 'dirty-tracking'],
     needs:
-      'the VF must be devlink-migratable (devlink port function set … migratable enable) and the firmware must offer it',
+      'the VF must be devlink-migratable (devlink port function set ... migratable enable) and the firmware must offer it',
   },
   'hisi-acc-vfio-pci': { protocol: 'v2', features: ['stop-copy', 'pre-copy'] },
   'pds-vfio-pci': { protocol: 'v2', features: ['stop-copy', 'p2p', 'dirty-tracking'] },

@@ -154,7 +154,7 @@ const byDriver: Readonly<Record<string, readonly DriverMeaning[]>> = {
     },
     { errno: 'EBUSY', text: 'another control operation on this virtual function is in progress' },
     { errno: 'ETIMEDOUT', text: 'the microcontroller did not pause or resume the function in time' },
-    { errno: 'ENODEV', text: 'the physical function’s driver is gone or the GPU is wedged' },
+    { errno: 'ENODEV', text: "the physical function's driver is gone or the GPU is wedged" },
   ],
   i915: [
     {
@@ -162,7 +162,7 @@ const byDriver: Readonly<Record<string, readonly DriverMeaning[]>> = {
       text: 'the driver refused the arc, and answers every refusal by the error state; only a reset leaves it',
     },
     { errno: 'EPERM', text: 'the register is read-only in this state' },
-    { errno: 'EIO', text: 'the GPU’s microcontroller failed to save, load, pause or resume the function' },
+    { errno: 'EIO', text: "the GPU's microcontroller failed to save, load, pause or resume the function" },
   ],
 }
 

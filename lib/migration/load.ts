@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import type { DataSink } from '../device/data-sink.js'
 import { type Recovery, VfioAbortError, VfioError } from '../errors/index.js'
 import type { FrameReader } from '../stream/frame-reader.js'
@@ -63,7 +63,8 @@ export class Load implements LoadSession {
   }
 
   writable(): Writable {
-    const stream = new Writable({
+    const { Writable: WritableStream } = process.getBuiltinModule('node:stream') // as in readable.ts
+    const stream = new WritableStream({
       objectMode: true,
       highWaterMark: 2,
       write: (chunk: unknown, _encoding, callback) => {

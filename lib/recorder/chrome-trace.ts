@@ -188,7 +188,7 @@ function sideOf(pid: number): RunSide {
 function nameOf(event: Extract<TimelineEvent, { durationNs: number }>): string {
   switch (event.kind) {
     case 'state':
-      return `${event.from} → ${event.to}`
+      return `${event.from} \u2192 ${event.to}`
     case 'register':
       return `${event.access} ${event.name ?? `region ${event.region} +${event.offset}`}`
     case 'feature':
