@@ -17,6 +17,9 @@ import {
 } from './journal-format.js'
 import type { CommitRecord } from './step.js'
 
+/** O_DSYNC: a record is written and on disk by one call, while devices stand still. */
+const access = constants.O_RDWR | constants.O_DSYNC | constants.O_NOFOLLOW
+
 export type JournalSide = 'source' | 'destination'
 
 /** A journal as it lies on disk. */
@@ -92,10 +95,10 @@ export class Journal implements AsyncDisposable {
     }
     const path = pathOf(directory, side, id)
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+    const { O_CREAT, O_EXCL } = constants
     let handle: FileHandle
     try {
-      handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+      handle = await open(path, access | O_CREAT | O_EXCL, 0o600)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       throw new VfioError(
@@ -123,14 +126,12 @@ export class Journal implements AsyncDisposable {
    */
   static async open(directory: string, side: JournalSide, id: string): Promise<Journal> {
     const path = pathOf(directory, side, checkMigrationId(id))
-    const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error
-        throw new VfioError('ERR_VFIO_JOURNAL', `${path}: there is no journal of a migration ${id}`, {
-          cause: error,
-        })
-      },
-    )
+    const handle = await open(path, access).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+      throw new VfioError('ERR_VFIO_JOURNAL', `${path}: there is no journal of a migration ${id}`, {
+        cause: error,
+      })
+    })
     try {
       await lock(handle, path)
       const bytes = await handle.readFile()
@@ -204,7 +205,6 @@ export class Journal implements AsyncDisposable {
       const { bytesWritten } = await this.#handle.write(line, 0, line.length, this.#end)
       if (bytesWritten !== line.length)
         throw new Error(`only ${bytesWritten} of ${line.length} bytes were written`)
-      await this.#handle.datasync()
     } catch (cause) {
       this.#broken = new VfioError(
         'ERR_VFIO_JOURNAL',

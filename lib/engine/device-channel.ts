@@ -53,8 +53,8 @@ export class OutgoingDevice implements AsyncDisposable {
     await writeDeviceState(this.#writer, save, async () =>
       this.#options.wiring ? await captureStoppedWiring(device, this.#wiredBefore) : undefined,
     )
-    await this.#writer.close()
-    await this.#channel.finish({ signal: this.#options.signal })
+    // The writer has its own descriptor of the channel, and nothing more to write to it.
+    await Promise.all([this.#writer.close(), this.#channel.finish({ signal: this.#options.signal })])
   }
 
   /** Nothing of it is wanted any more. */

@@ -106,7 +106,7 @@ export async function loadSections(
 ): Promise<Wiring | undefined> {
   let wiring: Wiring | undefined
   const states = new Set<number>()
-  for (let frame = await reader.next(); frame !== null; frame = await reader.next()) {
+  for await (const frame of reader.frames()) {
     if (frame.kind === 'section-begin') {
       if (frame.description.device >= manifest.devices.length) {
         throw new VfioError(

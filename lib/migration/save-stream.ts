@@ -97,13 +97,8 @@ export async function writeDeviceState(
   wiring: () => Promise<Wiring | undefined>,
 ): Promise<Moved> {
   const moved = await saving.pipeToFrames(writer, 1)
-  await writer.endSection(1)
   const wired = await wiring()
-  if (wired !== undefined) {
-    await writer.beginSection(2, wiringSection(wired))
-    await writer.endSection(2)
-  }
-  await writer.finish()
+  await writer.conclude(1, new Map(wired === undefined ? [] : [[2, wiringSection(wired)]]))
   return moved
 }
 

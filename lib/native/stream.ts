@@ -16,12 +16,17 @@ export interface NativeFrameTotals {
   readonly payloadBytes: number
 }
 
+export interface NativeControlFrame {
+  readonly type: number
+  readonly section: number
+  readonly payload: Uint8Array
+}
+
 export interface NativeFrameWriter {
-  writeControl(type: number, section: number, payload: Uint8Array): Promise<Outcome<null>>
+  /** Frames that are no data, in order, and with `end` the end record after them. */
+  writeControls(frames: readonly NativeControlFrame[], end: boolean): Promise<Outcome<null>>
   /** One data frame, when the limit lets it through. */
   writeData(section: number, data: Uint8Array, limit: NativeRateLimit | null): Promise<Outcome<null>>
-  /** The end record. */
-  finish(): Promise<Outcome<null>>
   totals(): NativeFrameTotals
   cancel(): void
   close(): Promise<null>
@@ -56,8 +61,11 @@ export interface NativeFrame {
 }
 
 export interface NativeFrameReader {
-  /** The next frame; null once the end record was read and found right. */
-  next(): Promise<Outcome<NativeFrame | null>>
+  /**
+   * The next frame, and of those behind it the ones that are no data and there already, `most` in all; null is last once the end record was
+   * read and found right.
+   */
+  next(most: number): Promise<Outcome<readonly (NativeFrame | null)[]>>
   /** The payload of the next frame, when it is data of `section`; null, and nothing taken, when it is not. */
   readData(section: number): Promise<Outcome<ArrayBuffer | null>>
   /** Reads past the data frames of `section` that follow, checking them. */

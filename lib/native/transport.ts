@@ -38,6 +38,8 @@ export interface NativeStreamSocket {
   endWriting(): Promise<Outcome<null>>
   /** Until what was sent is in the peer's kernel. */
   flush(timeout: number, cancellation: NativeCancellation | null): Promise<Outcome<null>>
+  /** Both, in one hop. */
+  finish(timeout: number, cancellation: NativeCancellation | null): Promise<Outcome<null>>
   /** How long a TCP peer may be unreachable; 0: the kernel's own. `patient`: by keepalive probes alone, for a peer that may take any time to read. */
   setLinkTimeout(milliseconds: number, patient: boolean): Outcome<null>
   /** Another descriptor of the same socket, the caller's to close. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { binding } from '../binding.js'
 import { throwIfAborted, unwrap, VfioAbortError, VfioError } from '../errors/index.js'
-import type { NativeFrameReader, NativePumped, Outcome } from '../native-binding.js'
+import type { NativeFrame, NativeFrameReader, NativePumped, Outcome } from '../native-binding.js'
 import { frameTypes } from './frame-type.js'
 import { checkKey, type FrameTotals } from './frame-writer.js'
 import { decodeManifest, type Manifest } from './manifest.js'
@@ -28,6 +28,25 @@ export type Frame =
   | { readonly kind: 'section-end'; readonly section: number }
   /** A frame type newer than this release that its writer marked as one that may be passed over. */
   | { readonly kind: 'other'; readonly type: number; readonly section: number }
+
+function decoded(frame: NativeFrame): Frame {
+  const payload = new Uint8Array(frame.payload ?? new ArrayBuffer(0))
+  switch (frame.type) {
+    case frameTypes.manifest:
+      return { kind: 'manifest', manifest: decodeManifest(payload) }
+    case frameTypes.sectionBegin:
+      return { kind: 'section-begin', section: frame.section, description: decodeSection(payload) }
+    case frameTypes.data:
+      return { kind: 'data', section: frame.section, length: frame.length }
+    case frameTypes.sectionEnd:
+      return { kind: 'section-end', section: frame.section }
+    default:
+      return { kind: 'other', type: frame.type, section: frame.section }
+  }
+}
+
+/** Frames that are read at once at most, whose payloads are of 1 MiB each at most. */
+const mostAtOnce = 8
 
 /**
  * Reads the stream format of docs/stream-format.md from a descriptor, trusting nothing in it: a violation rejects with
@@ -69,20 +88,20 @@ export class FrameReader implements AsyncDisposable {
 
   /** The next frame; null once the end record was read and found right. */
   async next(): Promise<Frame | null> {
-    const frame = await this.#call((native) => native.next())
-    if (frame === null) return null
-    const payload = new Uint8Array(frame.payload ?? new ArrayBuffer(0))
-    switch (frame.type) {
-      case frameTypes.manifest:
-        return { kind: 'manifest', manifest: decodeManifest(payload) }
-      case frameTypes.sectionBegin:
-        return { kind: 'section-begin', section: frame.section, description: decodeSection(payload) }
-      case frameTypes.data:
-        return { kind: 'data', section: frame.section, length: frame.length }
-      case frameTypes.sectionEnd:
-        return { kind: 'section-end', section: frame.section }
-      default:
-        return { kind: 'other', type: frame.type, section: frame.section }
+    const [frame] = await this.#call((native) => native.next(1))
+    return frame ? decoded(frame) : null
+  }
+
+  /**
+   * What {@link next} answers, up to the end record. Frames that are there already are read at once, so that what ends a stream takes one hop to
+   * the thread that reads: read data in the turn of its own frame, and call nothing else of the reader meanwhile.
+   */
+  async *frames(): AsyncGenerator<Frame, void, void> {
+    for (;;) {
+      for (const frame of await this.#call((native) => native.next(mostAtOnce))) {
+        if (frame === null) return
+        yield decoded(frame)
+      }
     }
   }
 

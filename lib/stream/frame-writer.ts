@@ -2,7 +2,7 @@
 import { binding } from '../binding.js'
 import type { RateLimit } from '../device/rate-limit.js'
 import { throwIfAborted, unwrap, VfioAbortError, VfioError } from '../errors/index.js'
-import type { NativeFrameWriter, Outcome } from '../native-binding.js'
+import type { NativeControlFrame, NativeFrameWriter, Outcome } from '../native-binding.js'
 import { frameTypes } from './frame-type.js'
 import { encodeManifest, type Manifest } from './manifest.js'
 import { encodeSection, type Section } from './section.js'
@@ -37,6 +37,14 @@ export function checkKey(key: Uint8Array | undefined): void {
       },
     )
   }
+}
+
+function beginning(section: number, description: Section): NativeControlFrame {
+  return { type: frameTypes.sectionBegin, section, payload: encodeSection(description) }
+}
+
+function ending(section: number): NativeControlFrame {
+  return { type: frameTypes.sectionEnd, section, payload: new Uint8Array(0) }
 }
 
 /**
@@ -79,13 +87,12 @@ export class FrameWriter implements AsyncDisposable {
   /** The first frame. @throws {VfioError} `ERR_VFIO_MALFORMED` when the manifest breaks its rules */
   async writeManifest(manifest: Manifest): Promise<void> {
     const payload = encodeManifest(manifest)
-    await this.#call((native) => native.writeControl(frameTypes.manifest, 0, payload))
+    await this.#write([{ type: frameTypes.manifest, section: 0, payload }])
   }
 
   /** Opens section number `section` (1 and up, each used once). Sections of several devices may be open at once. */
   async beginSection(section: number, description: Section): Promise<void> {
-    const payload = encodeSection(description)
-    await this.#call((native) => native.writeControl(frameTypes.sectionBegin, section, payload))
+    await this.#write([beginning(section, description)])
   }
 
   /** One data frame, whose borders the reader gets back, as soon as the limit lets it through. `data` must not change before the promise settles. */
@@ -94,12 +101,24 @@ export class FrameWriter implements AsyncDisposable {
   }
 
   async endSection(section: number): Promise<void> {
-    await this.#call((native) => native.writeControl(frameTypes.sectionEnd, section, new Uint8Array(0)))
+    await this.#write([ending(section)])
   }
 
   /** The end record. A stream without one is truncated, and no reader takes it. */
   async finish(): Promise<void> {
-    await this.#call((native) => native.finish())
+    await this.#write([], true)
+  }
+
+  /**
+   * Ends `section`, writes sections that consist of their description alone, by their numbers, and {@link finish}es: all that follows the data
+   * of a device, at once, since the device stands still meanwhile.
+   */
+  async conclude(section: number, whole: ReadonlyMap<number, Section> = new Map()): Promise<void> {
+    const more = [...whole].flatMap(([number, description]) => [
+      beginning(number, description),
+      ending(number),
+    ])
+    await this.#write([ending(section), ...more], true)
   }
 
   /** Ends the call in progress, which rejects with an `AbortError`. */
@@ -121,6 +140,10 @@ export class FrameWriter implements AsyncDisposable {
     this.#signal?.removeEventListener('abort', this.#abort)
     this.native.cancel()
     await this.native.close()
+  }
+
+  async #write(frames: readonly NativeControlFrame[], end = false): Promise<void> {
+    await this.#call((native) => native.writeControls(frames, end))
   }
 
   async #call<T>(operation: (native: NativeFrameWriter) => Promise<Outcome<T>>): Promise<T> {

@@ -76,7 +76,7 @@ export async function verifyFile(path: string, options: VerifyOptions = {}): Pro
 
 async function readSections(reader: FrameReader, manifest: Manifest): Promise<SectionSummary[]> {
   const sections = new Map<number, { description: Section; frames: number; bytes: number }>()
-  for (let frame = await reader.next(); frame !== null; frame = await reader.next()) {
+  for await (const frame of reader.frames()) {
     if (frame.kind === 'section-begin') {
       if (frame.description.device >= manifest.devices.length) {
         throw new VfioError(

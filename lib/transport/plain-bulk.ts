@@ -39,8 +39,7 @@ export class PlainBulk implements BulkChannel {
   }
 
   async #flush(wait: WaitOptions): Promise<void> {
-    await callNative(this.#peer, wait, () => this.#socket.endWriting())
-    await callNative(this.#peer, wait, (timeout, cancellation) => this.#socket.flush(timeout, cancellation))
+    await callNative(this.#peer, wait, (timeout, cancellation) => this.#socket.finish(timeout, cancellation))
   }
 
   async #expectEnd(wait: WaitOptions): Promise<void> {

@@ -55,6 +55,10 @@ class Arguments {
     return info_[index].As<Napi::Object>();
   }
 
+  Napi::Array array(size_t index) {
+    if (!info_[index].IsArray()) return bad<Napi::Array>(index, "an array");
+    return info_[index].As<Napi::Array>();
+  }
   std::vector<int> integers(size_t index) {
     if (!info_[index].IsArray()) return bad<std::vector<int>>(index, "an array");
     const Napi::Array array = info_[index].As<Napi::Array>();

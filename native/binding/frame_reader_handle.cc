@@ -39,6 +39,41 @@ Result<std::optional<ReadFrame>> readFrame(OpenFrameReader& open) {
   return std::optional<ReadFrame>(std::move(frame));
 }
 
+// The next frame, and control frames behind it that are there already. What fails behind the first one fails
+// again in the next call.
+Result<std::vector<std::optional<ReadFrame>>> readFrames(OpenFrameReader& open, size_t most) {
+  std::vector<std::optional<ReadFrame>> frames;
+  for (;;) {
+    auto frame = readFrame(open);
+    if (!frame) {
+      if (frames.empty()) return std::move(frame).failure();
+      return frames;
+    }
+    const bool data = frame->has_value() && (*frame)->header.is(FrameType::kData);
+    if (data && !frames.empty()) return frames;  // it stays the next one
+    frames.push_back(std::move(*frame));
+    const bool end = !frames.back().has_value();
+    if (data || end || frames.size() >= most || !open.input.ready()) return frames;
+  }
+}
+
+Result<Napi::Value> toValue(Napi::Env env, std::optional<ReadFrame> frame) {
+  if (!frame) return Napi::Value(env.Null());
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("type", frame->header.type);
+  object.Set("flags", frame->header.flags);
+  object.Set("section", frame->header.section);
+  object.Set("length", static_cast<double>(frame->header.length));
+  object.Set("payload", env.Null());
+  if (frame->payload) {
+    const Bytes bytes{frame->payload->data(), static_cast<size_t>(frame->header.length)};
+    auto view = lend(env, bytes, std::move(frame->payload));
+    if (!view) return std::move(view).failure();
+    object.Set("payload", *view);
+  }
+  return Napi::Value(object);
+}
+
 struct ReadData {
   std::shared_ptr<Memory> payload;
   size_t length = 0;
@@ -97,27 +132,24 @@ FrameReaderHandle::FrameReaderHandle(const Napi::CallbackInfo& info)
 }
 
 Napi::Value FrameReaderHandle::next(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const uint32_t most = arguments.number(0);
+  if (!arguments.ok()) return info.Env().Undefined();
   if (!open_) return failed(info.Env(), closed("read of a frame"));
   if (!turnstile_.enter()) return failed(info.Env(), busy("read of a frame"));
   Ref();
+  using Frames = std::vector<std::optional<ReadFrame>>;
   return Runtime::of(info.Env())
-      .run<std::optional<ReadFrame>>(
-          info.Env(), lane_, [open = open_] { return readFrame(*open); },
-          [](Napi::Env env, std::optional<ReadFrame> frame) -> Napi::Value {
-            if (!frame) return env.Null();
-            Napi::Object object = Napi::Object::New(env);
-            object.Set("type", frame->header.type);
-            object.Set("flags", frame->header.flags);
-            object.Set("section", frame->header.section);
-            object.Set("length", static_cast<double>(frame->header.length));
-            object.Set("payload", env.Null());
-            if (frame->payload) {
-              const Bytes bytes{frame->payload->data(), static_cast<size_t>(frame->header.length)};
-              auto view = lend(env, bytes, std::move(frame->payload));
-              if (!view) return toObject(env, view.failure());
-              object.Set("payload", *view);
+      .run<Frames>(
+          info.Env(), lane_, [open = open_, most] { return readFrames(*open, most); },
+          [](Napi::Env env, Frames frames) -> Napi::Value {
+            Napi::Array array = Napi::Array::New(env, frames.size());
+            for (uint32_t i = 0; i < frames.size(); ++i) {
+              auto value = toValue(env, std::move(frames[i]));
+              if (!value) return toObject(env, value.failure());
+              array.Set(i, *value);
             }
-            return object;
+            return array;
           },
           [this](Napi::Env) {
             turnstile_.leave();

@@ -8,6 +8,30 @@
 #include "binding/stream_options.h"
 
 namespace vfm::binding {
+namespace {
+
+struct ControlFrame {
+  FrameType type;
+  uint32_t section;
+  std::vector<uint8_t> payload;  // small by the format's own limit: a copy is cheaper than a pin
+};
+
+std::optional<ControlFrame> controlFrame(const Napi::Value& value) {
+  if (!value.IsObject()) return std::nullopt;
+  const Napi::Object object = value.As<Napi::Object>();
+  const Napi::Value type = object.Get("type");
+  const Napi::Value section = object.Get("section");
+  const Napi::Value payload = object.Get("payload");
+  if (!type.IsNumber() || !section.IsNumber() || !payload.IsTypedArray() ||
+      payload.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    return std::nullopt;
+  const auto view = payload.As<Napi::Uint8Array>();
+  return ControlFrame{static_cast<FrameType>(type.As<Napi::Number>().Uint32Value()),
+                      section.As<Napi::Number>().Uint32Value(),
+                      {view.Data(), view.Data() + view.ByteLength()}};
+}
+
+}  // namespace
 
 Result<std::shared_ptr<OpenFrameWriter>> OpenFrameWriter::over(int fd, WriterOptions options) {
   auto open = std::make_shared<OpenFrameWriter>();
@@ -28,9 +52,8 @@ Result<std::shared_ptr<OpenFrameWriter>> OpenFrameWriter::over(int fd, WriterOpt
 
 Napi::Function FrameWriterHandle::classDefinition(Napi::Env env) {
   return DefineClass(env, kName,
-                     {InstanceMethod<&FrameWriterHandle::writeControl>("writeControl"),
+                     {InstanceMethod<&FrameWriterHandle::writeControls>("writeControls"),
                       InstanceMethod<&FrameWriterHandle::writeData>("writeData"),
-                      InstanceMethod<&FrameWriterHandle::finish>("finish"),
                       InstanceMethod<&FrameWriterHandle::totals>("totals"),
                       InstanceMethod<&FrameWriterHandle::cancel>("cancel"),
                       InstanceMethod<&FrameWriterHandle::close>("close")});
@@ -76,21 +99,32 @@ Napi::Value FrameWriterHandle::write(Napi::Env env, Work work, uint64_t pin) {
       });
 }
 
-Napi::Value FrameWriterHandle::writeControl(const Napi::CallbackInfo& info) {
+Napi::Value FrameWriterHandle::writeControls(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  const uint32_t type = arguments.number(0);
-  const uint32_t section = arguments.number(1);
-  auto view = arguments.bytes(2);
+  const Napi::Array given = arguments.array(0);
+  const bool end = arguments.flag(1);
   if (!arguments.ok()) return info.Env().Undefined();
+  std::vector<ControlFrame> frames;
+  for (uint32_t i = 0; i < given.Length(); ++i) {
+    auto frame = controlFrame(given.Get(i));
+    if (!frame) {
+      Napi::TypeError::New(info.Env(), "a control frame has a type, a section and a payload")
+          .ThrowAsJavaScriptException();
+      return info.Env().Undefined();
+    }
+    frames.push_back(std::move(*frame));
+  }
   if (!open_) return failed(info.Env(), closed("write of a frame"));
   if (!turnstile_.enter()) return failed(info.Env(), busy("write of a frame"));
-  // Small by the format's own limit, so a copy is cheaper than a pin.
-  std::vector<uint8_t> payload(view.Data(), view.Data() + view.ByteLength());
   return write(
       info.Env(),
-      [type, section, payload = std::move(payload)](FrameWriter& writer) {
-        return writer.writeControl(static_cast<FrameType>(type), section,
-                                   ConstBytes{payload.data(), payload.size()});
+      [frames = std::move(frames), end](FrameWriter& writer) {
+        for (const auto& [type, section, payload] : frames) {
+          if (Status written = writer.writeControl(type, section, ConstBytes{payload.data(), payload.size()});
+              !written)
+            return written;
+        }
+        return end ? writer.finish() : Status::success();
       },
       0);
 }
@@ -116,13 +150,6 @@ Napi::Value FrameWriterHandle::writeData(const Napi::CallbackInfo& info) {
         return written;
       },
       pin);
-}
-
-Napi::Value FrameWriterHandle::finish(const Napi::CallbackInfo& info) {
-  if (!open_) return failed(info.Env(), closed("end of the stream"));
-  if (!turnstile_.enter()) return failed(info.Env(), busy("end of the stream"));
-  return write(
-      info.Env(), [](FrameWriter& writer) { return writer.finish(); }, 0);
 }
 
 Napi::Value FrameWriterHandle::totals(const Napi::CallbackInfo& info) {

@@ -35,9 +35,8 @@ class FrameWriterHandle : public Napi::ObjectWrap<FrameWriterHandle> {
   void takeTotals();
 
  private:
-  Napi::Value writeControl(const Napi::CallbackInfo& info);
+  Napi::Value writeControls(const Napi::CallbackInfo& info);
   Napi::Value writeData(const Napi::CallbackInfo& info);
-  Napi::Value finish(const Napi::CallbackInfo& info);
   Napi::Value totals(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);

@@ -70,6 +70,7 @@ Napi::Function StreamSocketHandle::classDefinition(Napi::Env env) {
                       InstanceMethod<&StreamSocketHandle::send>("send"),
                       InstanceMethod<&StreamSocketHandle::endWriting>("endWriting"),
                       InstanceMethod<&StreamSocketHandle::flush>("flush"),
+                      InstanceMethod<&StreamSocketHandle::finish>("finish"),
                       InstanceMethod<&StreamSocketHandle::setLinkTimeout>("setLinkTimeout"),
                       InstanceMethod<&StreamSocketHandle::duplicate>("duplicate"),
                       InstanceMethod<&StreamSocketHandle::destroy>("destroy"),
@@ -172,6 +173,16 @@ Napi::Value StreamSocketHandle::flush(const Napi::CallbackInfo& info) {
   if (!arguments.ok()) return info.Env().Undefined();
   return run(info.Env(), sending_, "wait for what was sent to arrive",
              [limits](StreamSocket& socket) { return socket.flush(limits.get()); });
+}
+
+Napi::Value StreamSocketHandle::finish(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const Limits limits(arguments.integer(0), CancellationHandle::of(info[1]));
+  if (!arguments.ok()) return info.Env().Undefined();
+  return run(info.Env(), sending_, "end what is sent", [limits](StreamSocket& socket) {
+    Status ended = socket.endWriting();
+    return ended ? socket.flush(limits.get()) : ended;
+  });
 }
 
 Napi::Value StreamSocketHandle::setLinkTimeout(const Napi::CallbackInfo& info) {

@@ -27,6 +27,7 @@ class StreamSocketHandle : public Napi::ObjectWrap<StreamSocketHandle> {
   Napi::Value receive(const Napi::CallbackInfo& info);
   Napi::Value send(const Napi::CallbackInfo& info);
   Napi::Value endWriting(const Napi::CallbackInfo& info);
+  Napi::Value finish(const Napi::CallbackInfo& info);
   Napi::Value flush(const Napi::CallbackInfo& info);
   Napi::Value setLinkTimeout(const Napi::CallbackInfo& info);
   Napi::Value duplicate(const Napi::CallbackInfo& info);

@@ -92,6 +92,12 @@ Result<Channel> Channel::over(int fd, Direction direction) {
   return channel;
 }
 
+bool Channel::ready() const {
+  if (kind_ == Kind::kStorage) return true;
+  pollfd watched{fd(), static_cast<short>(direction_ == Direction::kRead ? POLLIN : POLLOUT), 0};
+  return ::poll(&watched, 1, 0) == 1;
+}
+
 Status Channel::wait(const Cancellation& cancellation) const {
   const short event = direction_ == Direction::kRead ? POLLIN : POLLOUT;
   pollfd watched[2] = {{fd(), event, 0}, {cancellation.fd(), POLLIN, 0}};

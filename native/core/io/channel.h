@@ -46,6 +46,8 @@ class Channel {
   // Whether writing may raise SIGPIPE (sockets are asked not to, per call).
   bool raisesSigpipe() const { return raises_sigpipe_; }
 
+  // Whether it is now.
+  bool ready() const;
   // Until the descriptor is ready (or in error, which the next call will report), or kCancelled.
   Status wait(const Cancellation& cancellation) const;
 

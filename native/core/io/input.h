@@ -17,6 +17,9 @@ class Input {
   // the read or kCancelled. One thread at a time.
   Result<size_t> readSome(Bytes bytes, const Cancellation& cancellation);
 
+  // Whether readSome() would find a byte, the end of the stream or a failure at once.
+  bool ready() const { return channel_.ready(); }
+
   // Fills `bytes`; less only where the stream ends.
   Result<size_t> readFully(Bytes bytes, const Cancellation& cancellation);
 
