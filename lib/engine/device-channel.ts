@@ -83,5 +83,5 @@ export async function receiveDevice(
   const wired = await loadSections(reader, load, manifest)
   // Before it leaves resuming, as the order of a load wants it; the device stands still meanwhile.
   if (wired !== undefined && wiring !== false) await restoreWiring(device, wired, wiring)
-  await settle()
+  await Promise.all([settle(), reader.close()])
 }

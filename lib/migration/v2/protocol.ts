@@ -208,8 +208,7 @@ export class V2Protocol implements Protocol {
       source,
       estimates: () => estimatesOf(session, this.#reinitIsTrue),
       close: async () => {
-        await source.close()
-        await session.close()
+        await Promise.all([source.close(), session.close()])
       },
     }
   }
@@ -220,8 +219,7 @@ export class V2Protocol implements Protocol {
     return {
       sink,
       close: async () => {
-        await sink.close()
-        await session.close()
+        await Promise.all([sink.close(), session.close()])
       },
     }
   }

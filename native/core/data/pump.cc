@@ -35,9 +35,8 @@ constexpr size_t kSmallestBehind = size_t{64} << 10;
 template <typename Measure, typename Put>
 class Drain {
  public:
-  // `measure`: ChunkIntegrity(ConstBytes), by the thread that has read the chunk: it is in the caches there,
-  // and writing takes longer than reading. `put`: Status(ConstBytes, const ChunkIntegrity&), one chunk into
-  // the sink.
+  // `measure`: ChunkIntegrity(ConstBytes), on either thread. `put`: Status(ConstBytes, const
+  // ChunkIntegrity&), one chunk into the sink.
   Drain(ChunkSource& source, PumpControl& control, const Pace& pace, Measure measure, Put put)
       : source_(source), control_(control), pace_(pace), measure_(std::move(measure)), put_(std::move(put)) {}
 
@@ -96,7 +95,9 @@ class Drain {
 
   Result<Progress> stepBehind() {
     if (!behind_) {
-      auto started = WriteBehind::start([this](WriteBehind::Slot& slot) { return write(slot); });
+      auto started =
+          WriteBehind::start([this](WriteBehind::Slot& slot) { slot.measured = measure_(slot.chunk); },
+                             [this](WriteBehind::Slot& slot) { return write(slot); });
       if (!started) {  // no thread to be had: then without
         control_.mode.settleOnSerial();
         return stepInTurn();
@@ -119,7 +120,6 @@ class Drain {
       return turn->progress;
     }
     slot.chunk = turn->bytes;
-    slot.measured = measure_(slot.chunk);
     behind_->hand();
     const bool own = turn->memory == slot.memory;
     if (!own || turn->bytes.size > ChunkSource::kLargestAside) {

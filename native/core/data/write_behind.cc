@@ -5,8 +5,8 @@
 
 namespace vfm {
 
-Result<std::unique_ptr<WriteBehind>> WriteBehind::start(Put put) {
-  std::unique_ptr<WriteBehind> behind(new WriteBehind(std::move(put)));
+Result<std::unique_ptr<WriteBehind>> WriteBehind::start(Measure measure, Put put) {
+  std::unique_ptr<WriteBehind> behind(new WriteBehind(std::move(measure), std::move(put)));
   auto thread = JoinedThread::start("vfio-write", [self = behind.get()] { self->run(); });
   if (!thread) return std::move(thread).failure();
   behind->thread_ = std::move(*thread);
@@ -20,6 +20,25 @@ WriteBehind::~WriteBehind() {
   thread_.reset();
 }
 
+// Whether it was this thread that measured it.
+bool WriteBehind::measured(Slot& slot) {
+  int open = Slot::kOpen;
+  if (!slot.measuring.compare_exchange_strong(open, Slot::kClaimed, std::memory_order_acquire)) return false;
+  measure_(slot);
+  slot.measuring.store(Slot::kDone, std::memory_order_release);
+  return true;
+}
+
+// Of what is handed over the newest: the one that writes comes to it last, and it is in the caches here.
+bool WriteBehind::measuredOne(uint32_t written) {
+  for (uint32_t turn = handed_.now(); turn-- != written;) {
+    if (!measured(slots_[turn % kSlots])) continue;
+    measured_.raise();
+    return true;
+  }
+  return false;
+}
+
 void WriteBehind::run() {
   const Background background;
   TakingTurns turns;
@@ -27,6 +46,11 @@ void WriteBehind::run() {
     handed_.waitPast(turn);
     if (ending_.load(std::memory_order_acquire)) return;
     Slot& slot = slots_[turn % kSlots];
+    if (!failed() && !measured(slot)) {
+      for (uint32_t seen = measured_.now(); slot.measuring.load(std::memory_order_acquire) != Slot::kDone;
+           seen = measured_.now())
+        measured_.waitPast(seen);
+    }
     if (!failed()) {
       Status put = put_(slot);
       if (!put) {
@@ -44,15 +68,18 @@ void WriteBehind::run() {
 WriteBehind::Slot& WriteBehind::slot() {
   const uint32_t turn = handed_.now();
   for (uint32_t written = written_.now(); turn - written >= kSlots; written = written_.now())
-    written_.waitPast(written);
+    if (!measuredOne(written)) written_.waitPast(written);
   return slots_[turn % kSlots];
 }
 
-void WriteBehind::hand() { handed_.raise(); }
+void WriteBehind::hand() {
+  slot().measuring.store(Slot::kOpen, std::memory_order_relaxed);
+  handed_.raise();
+}
 
 Status WriteBehind::settle() {
   for (uint32_t written = written_.now(); written != handed_.now(); written = written_.now())
-    written_.waitPast(written);
+    if (!measuredOne(written)) written_.waitPast(written);
   return failed() ? outcome_ : Status::success();
 }
 

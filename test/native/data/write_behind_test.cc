@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -10,8 +12,10 @@ using namespace vfm;
 
 namespace {
 
-std::unique_ptr<WriteBehind> started(WriteBehind::Put put) {
-  auto behind = WriteBehind::start(std::move(put));
+void unmeasured(WriteBehind::Slot&) {}
+
+std::unique_ptr<WriteBehind> started(WriteBehind::Put put, WriteBehind::Measure measure = unmeasured) {
+  auto behind = WriteBehind::start(std::move(measure), std::move(put));
   REQUIRE(behind.ok());
   return std::move(*behind);
 }
@@ -74,13 +78,56 @@ TEST_CASE("after a failure nothing is written any more, nobody waits, and the fa
   }
 }
 
+TEST_CASE("each chunk is measured once, before it is written") {
+  std::atomic<size_t> measured{0};
+  size_t unlike = 0;
+  auto behind = started(
+      [&](WriteBehind::Slot& slot) {
+        if (slot.measured.crc != slot.chunk.size + 1) ++unlike;
+        return Status::success();
+      },
+      [&](WriteBehind::Slot& slot) {
+        slot.measured.crc = static_cast<uint32_t>(slot.chunk.size + 1);
+        measured.fetch_add(1);
+      });
+  for (size_t number = 0; number < 20'000; ++number) {
+    hand(*behind, number);
+    if (number % 1009 == 0) REQUIRE(behind->settle().ok());
+  }
+  REQUIRE(behind->settle().ok());
+  CHECK(measured == 20'000);
+  CHECK(unlike == 0);
+}
+
+TEST_CASE("who would wait otherwise measures") {
+  using namespace std::chrono_literals;
+  const auto reader = std::this_thread::get_id();
+  for (const bool slowWriter : {false, true}) {
+    CAPTURE(slowWriter);
+    std::atomic<int> here{0}, there{0};
+    auto behind = started(
+        [&](WriteBehind::Slot&) {
+          if (slowWriter) std::this_thread::sleep_for(2ms);
+          return Status::success();
+        },
+        [&](WriteBehind::Slot&) { ++(std::this_thread::get_id() == reader ? here : there); });
+    for (size_t number = 0; number < 40; ++number) {
+      hand(*behind, number);
+      if (!slowWriter) std::this_thread::sleep_for(2ms);
+    }
+    REQUIRE(behind->settle().ok());
+    CHECK(here + there == 40);
+    CHECK((slowWriter ? here : there) > 20);
+  }
+}
+
 TEST_CASE("four of them at once do not disturb each other") {
   constexpr size_t kChunks = 20'000;
   std::vector<std::thread> readers;
   std::vector<size_t> sums(4);
   for (size_t reader = 0; reader < sums.size(); ++reader) {
     readers.emplace_back([&, reader] {
-      auto behind = WriteBehind::start([&sum = sums[reader]](WriteBehind::Slot& slot) {
+      auto behind = WriteBehind::start(unmeasured, [&sum = sums[reader]](WriteBehind::Slot& slot) {
         sum += slot.chunk.size;
         return Status::success();
       });
