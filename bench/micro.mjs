@@ -12,6 +12,7 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url))
 const index = path('../dist/index.js')
 const command = path('../dist/cli/main.js')
 const calls = path('contenders/calls.mjs')
+const tinyRounds = path('contenders/tiny-rounds.mjs')
 
 function milliseconds(words) {
   const start = performance.now()
@@ -40,13 +41,14 @@ function startUp(rounds) {
       times.bareScript.push(milliseconds([bare]))
       times.addon.push(milliseconds([addon]))
     }
-    const [emptyMs, whole, versionMs, script, withAddon] = Object.values(times).map(median)
+    // Of each round by itself: the machine is now faster and now slower, and so for both.
+    const above = (name, base) => median(times[name].map((time, round) => time - times[base][round]))
     return {
-      emptyMs,
-      importMs: whole - emptyMs,
-      versionMs,
-      versionAboveEmptyMs: versionMs - emptyMs,
-      addonMs: withAddon - script,
+      emptyMs: median(times.empty),
+      importMs: above('library', 'empty'),
+      versionMs: median(times.version),
+      versionAboveEmptyMs: above('version', 'empty'),
+      addonMs: above('addon', 'bareScript'),
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -59,20 +61,36 @@ const jsonLines = (text) =>
     .split('\n')
     .map((line) => JSON.parse(line))
 
+/** What a program prints, by name. */
+function printed([program, ...words]) {
+  const { status, stdout, stderr, error } = spawnSync(program, words, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(error?.message ?? stderr)
+  return Object.fromEntries(jsonLines(stdout).map(({ name, value }) => [name, value]))
+}
+
 /** Nanoseconds by name; `oneCore`: the whole process on processor 0. */
 function operations(oneCore) {
   const pinned = (words) => (oneCore ? ['taskset', '-c', '0', ...words] : words)
-  const run = (words) => {
-    const [program, ...rest] = pinned(words)
-    const { status, stdout, stderr, error } = spawnSync(program, rest, { encoding: 'utf8' })
-    if (status !== 0) throw new Error(error?.message ?? stderr)
-    return Object.fromEntries(jsonLines(stdout).map(({ name, value }) => [name, value]))
+  return { c: printed(pinned([programs.micro])), ours: printed(pinned([process.execPath, calls])) }
+}
+
+/** MiB/s. Which pages a process gets makes more of a difference than who wrote the program: medians of several processes, in turn. */
+function tiny(rounds) {
+  const rates = { c: [], ours: [] }
+  for (let round = 0; round < rounds; round++) {
+    rates.c.push(printed([programs.micro, '--only', 'tiny-rounds'])['tiny-rounds'])
+    rates.ours.push(printed([process.execPath, tinyRounds])['tiny-rounds'])
   }
-  return { c: run([programs.micro]), ours: run([process.execPath, calls]) }
+  return { c: median(rates.c), ours: median(rates.ours) }
 }
 
 export function micro({ rounds, wanted, say, signal }) {
   if (!wanted('micro') || signal.aborted) return undefined
   say('micro')
-  return { startUp: startUp(Math.max(15, rounds)), free: operations(false), oneCore: operations(true) }
+  return {
+    startUp: startUp(Math.max(31, rounds)),
+    free: operations(false),
+    oneCore: operations(true),
+    tiny: tiny(Math.max(9, rounds)),
+  }
 }

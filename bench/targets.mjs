@@ -134,6 +134,6 @@ export function verdicts({ dataPath = [], tls, micro, scale = {} }) {
     unit: ' µs',
     digits: 1,
   })
-  add('tiny chunks, pipeTo / C', ratio(micro?.free.ours['tiny-rounds'], micro?.free.c['tiny-rounds']), 0.9)
+  add('tiny chunks, pipeTo / C', ratio(micro?.tiny.ours, micro?.tiny.c), 0.9)
   return rows
 }

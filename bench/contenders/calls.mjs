@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What single calls of the library cost, median nanoseconds, a line of JSON each; and 4 KiB rounds of v1, in MiB/s.
-import { closeSync, openSync, rmSync } from 'node:fs'
+// What single calls of the library cost, median nanoseconds, a line of JSON each.
 import { simulatedDevice } from '../../dist/simulated/index.js'
 import { median } from '../support/statistics.mjs'
 
@@ -41,28 +40,3 @@ const iterator = turns[Symbol.asyncIterator]()
 print('iterator-turn', await perCall(() => iterator.next(), 1400))
 await turns.close()
 await paged.close()
-
-// The least that the simulated device stages is 12 KiB of region, which hold 8 KiB of data.
-const tiny = await simulatedDevice({
-  protocol: 'v1',
-  state: 64 * 2 ** 20,
-  seed: 7,
-  data: 'trapped',
-  chunk: 12288,
-})
-const rounds = await tiny.migration()
-const path = `/dev/shm/vfio-migration-bench-tiny-${process.pid}`
-const rates = []
-for (let round = 0; round < 7; round++) {
-  const fd = openSync(path, round === 0 ? 'w' : 'r+')
-  const save = await rounds.save({ dataPath: 'trapped' })
-  const start = performance.now()
-  const { bytes } = await save.pipeTo(fd)
-  if (round > 0) rates.push(bytes / 2 ** 20 / ((performance.now() - start) / 1000))
-  await save.complete()
-  await rounds.transition('running')
-  closeSync(fd)
-}
-rmSync(path)
-print('tiny-rounds', median(rates))
-await tiny.close()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What single operations cost in C, a line of JSON each: beside what the library makes of them.
 //   vfm-micro [--only NAME] [--rounds N]
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -78,15 +79,23 @@ bench::Source sourceOf(std::vector<std::string> words) {
   return bench::Source::open(bench::Arguments(static_cast<int>(pointers.size()), pointers.data()));
 }
 
+// A file as the other contender has one: what lies in the kernel's own mount may cost less.
+int tmpfsFile() {
+  char path[] = "/dev/shm/vfm-micro-XXXXXX";
+  const int file = ::mkostemp(path, O_CLOEXEC);
+  if (file < 0 || ::unlink(path) != 0) bench::die("a file in /dev/shm");
+  return file;
+}
+
 // v1 rounds of as little as the simulated device can be made to stage.
 double tinyRoundsMiBs(uint64_t tiny) {
   constexpr uint64_t kBytes = 64u << 20;
   bench::Source source = sourceOf({"micro", "--source", "v1-trapped", "--bytes", std::to_string(kBytes),
                                    "--device-chunk", std::to_string(tiny)});
   std::vector<uint8_t> buffer(1u << 20);
-  const int sink = ::memfd_create("sink", 0);
+  const int sink = tmpfsFile();
   std::vector<double> rates;
-  for (int round = 0; round < 7; ++round) {
+  for (int round = 0; round < 21; ++round) {
     source.stop();
     ::lseek(sink, 0, SEEK_SET);
     const uint64_t start = bench::nowNs();
@@ -99,7 +108,7 @@ double tinyRoundsMiBs(uint64_t tiny) {
     }
     const double seconds = static_cast<double>(bench::nowNs() - start) / 1e9;
     source.resume();
-    if (round > 0) rates.push_back(static_cast<double>(total) / (1u << 20) / seconds);
+    if (round > 3) rates.push_back(static_cast<double>(total) / (1u << 20) / seconds);
   }
   ::close(sink);
   return median(rates);
@@ -138,7 +147,7 @@ int main(int count, char** words) {
             if (!changed) bench::die("transition");
           }));
   }
-  if (wanted("tiny-rounds")) {
+  if (only == "tiny-rounds") {  // in processes of its own
     print("tiny-rounds", "MiB/s", tinyRoundsMiBs(arguments.number("tiny", 12288)));
   }
   return 0;
