@@ -29,17 +29,21 @@ void Completions::expect() {
   if (expected_++ == 0 && alive_) napi_ref_threadsafe_function(env_, function_);
 }
 
-// Only this thread changes alive_ while the environment lives.
 void Completions::relent() {
   if (--expected_ == 0 && alive_) napi_unref_threadsafe_function(env_, function_);
 }
 
 void Completions::post(std::unique_ptr<Completion> completion) {
-  std::lock_guard<std::mutex> lock(mutex_);
   if (!alive_) return;
-  const bool wake = done_.empty();
-  done_.push_back(std::move(completion));
-  if (wake && napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) == napi_closing)
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const bool waking = !done_.empty();
+    done_.push_back(std::move(completion));
+    if (waking) return;
+  }
+  // Not with the queue locked: whom this wakes wants the queue first of all.
+  std::lock_guard<std::mutex> gate(gate_);
+  if (alive_ && napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) == napi_closing)
     alive_ = false;
 }
 
@@ -65,12 +69,15 @@ void Completions::drain(Napi::Env env) {
 }
 
 void Completions::shut() {
+  {
+    std::lock_guard<std::mutex> gate(gate_);
+    if (!alive_) return;
+    alive_ = false;
+    napi_release_threadsafe_function(function_, napi_tsfn_abort);
+  }
   std::deque<std::unique_ptr<Completion>> dropped;
   std::lock_guard<std::mutex> lock(mutex_);
-  if (!alive_) return;
-  alive_ = false;
   dropped.swap(done_);
-  napi_release_threadsafe_function(function_, napi_tsfn_abort);
 }
 
 }  // namespace vfm::binding

@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -43,11 +44,12 @@ class Completions : public std::enable_shared_from_this<Completions> {
   static void onCall(napi_env env, napi_value callback, void* context, void* data);
   void drain(Napi::Env env);
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // of what is done
   std::deque<std::unique_ptr<Completion>> done_;
+  std::mutex gate_;  // of the function: held while it is called, so that it is not released meanwhile
   napi_threadsafe_function function_ = nullptr;
   napi_env env_ = nullptr;
-  bool alive_ = false;
+  std::atomic<bool> alive_{false};
   size_t expected_ = 0;  // JavaScript thread only
 };
 

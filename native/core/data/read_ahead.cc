@@ -55,7 +55,7 @@ void ReadAhead::run() {
 }
 
 std::optional<Result<Arrival>> ReadAhead::take(std::function<void()> arrived) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   if (ready_.empty()) {
     if (ended_) return cancelled();
     arrived_ = std::move(arrived);
@@ -63,6 +63,7 @@ std::optional<Result<Arrival>> ReadAhead::take(std::function<void()> arrived) {
   }
   Result<Arrival> first = std::move(ready_.front());
   ready_.pop_front();
+  lock.unlock();  // first: whom this wakes wants the lock first of all
   room_.notify_one();
   return first;
 }

@@ -52,7 +52,7 @@ Lane::~Lane() {
 }
 
 int Lane::post(std::unique_ptr<LaneTask> task) {
-  std::lock_guard<std::mutex> lock(state_->mutex);
+  std::unique_lock<std::mutex> lock(state_->mutex);
   if (!state_->started) {
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -74,6 +74,8 @@ int Lane::post(std::unique_ptr<LaneTask> task) {
     state_->started = true;
   }
   state_->tasks.push_back(std::move(task));
+  // Unlocked first: whom this wakes wants the lock first of all.
+  lock.unlock();
   state_->wake.notify_one();
   return 0;
 }
