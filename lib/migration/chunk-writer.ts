@@ -5,8 +5,8 @@ import type { NativeChunkWriter, Outcome } from '../native-binding.js'
 import type { Chunk, Moved } from './chunk.js'
 import { lenderOf } from './lent-chunk.js'
 
-/** Chunks on their way while the next one is read. */
-const IN_FLIGHT = 3
+/** Chunks on their way while the next one is read. More of them are colder in the caches, and were slower into everything. */
+const IN_FLIGHT = 1
 
 export interface ChunkWriterOptions {
   /** Ends the writes in progress: they reject with an `AbortError`, and an unknown part of their bytes is out. */
@@ -62,7 +62,7 @@ export class ChunkWriter implements AsyncDisposable {
 
   /**
    * Takes `chunk` over: its `data` has length 0 from here on, and its memory goes back to the save by itself. Resolves as soon as the next
-   * chunk may be asked for: when no more than three are on their way, or, for a chunk in the device's own memory (v1 mapped: before stop-copy,
+   * chunk may be asked for: when no more than one is on its way, or, for a chunk in the device's own memory (v1 mapped: before stop-copy,
    * and above 4 MiB), when it is written. Await it: the save is not held up otherwise, and takes ever more memory.
    * @throws {VfioSystemError} this write or one before it failed, as `EPIPE` or `ENOSPC`: every one after it does, and an unknown part is out
    * @throws {VfioError} `ERR_VFIO_CLOSED`: the writer is closed, or the chunk is no longer lent

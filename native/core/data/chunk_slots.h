@@ -45,8 +45,8 @@ class ChunkSlots {
   }
 
  private:
-  // One is lent, two are read ahead, and three are written, or four for a moment.
-  std::array<std::shared_ptr<Slot>, 7> slots_;
+  // Two are read ahead, and one is lent and one written, or two are written.
+  std::array<std::shared_ptr<Slot>, 4> slots_;
 };
 
 }  // namespace vfm
