@@ -4,18 +4,31 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { VfioError } from '../../../lib/errors/index.js'
+import { binding } from '../../../lib/binding.js'
+import { unwrap, type VfioError } from '../../../lib/errors/index.js'
 import {
   deviceStateSection,
   FrameReader,
   FrameWriter,
   type Manifest,
   verifyFile,
+  type Wiring,
+  wiringSection,
 } from '../../../lib/stream/index.js'
 import { readStream } from '../../support/minimal-stream-reader.js'
 
 const manifest: Manifest = {
   devices: [{ index: 0, protocol: 'v2', identity: { kind: 'simulated', name: 'sim:v2' } }],
+}
+const wiring: Wiring = {
+  command: {
+    io: false,
+    memory: true,
+    busMaster: true,
+    parityErrorResponse: false,
+    systemErrors: false,
+    intxDisable: true,
+  },
 }
 const key = Buffer.alloc(32, 7)
 const chunks = [Buffer.from('the state'), Buffer.alloc(0), Buffer.alloc(300, 'x')]
@@ -141,6 +154,83 @@ describe('a stream', () => {
       await writer.close()
       await expect(writer.finish()).rejects.toMatchObject({ code: 'ERR_VFIO_CLOSED' })
     })
+  })
+
+  it('is the same concluded at once as piece by piece', async () => {
+    const bytes = await write()
+    await using('w', async ({ fd }) => {
+      await using writer = FrameWriter.open(fd)
+      await writer.writeManifest(manifest)
+      await writer.beginSection(1, deviceStateSection())
+      for (const chunk of chunks) if (chunk.length > 0) await writer.writeData(1, chunk)
+      await writer.conclude(1)
+    })
+    expect(readFileSync(path)).toEqual(bytes)
+  })
+
+  /** Manifest, a frame of data, then all that follows at once; `damaged`: a byte of the last frame is. */
+  async function concluded(damaged: boolean): Promise<void> {
+    await using('w', async ({ fd }) => {
+      await using writer = FrameWriter.open(fd)
+      await writer.writeManifest(manifest)
+      await writer.beginSection(1, deviceStateSection())
+      await writer.writeData(1, Buffer.from('data'))
+      await writer.conclude(1, new Map([[2, wiringSection(wiring)]]))
+    })
+    if (!damaged) return
+    const bytes = readFileSync(path)
+    bytes[bytes.length - 1] = (bytes[bytes.length - 1] as number) ^ 1
+    writeFileSync(path, bytes)
+  }
+
+  async function kindsOf(reader: FrameReader, kinds: string[]): Promise<void> {
+    for await (const frame of reader.frames()) {
+      kinds.push(frame.kind)
+      if (frame.kind === 'data') await reader.skipData(frame.section)
+    }
+  }
+
+  it('yields the same frames one by one and as they are there', async () => {
+    await concluded(false)
+    await using('r', async ({ fd }) => {
+      await using reader = FrameReader.open(fd)
+      const kinds: string[] = []
+      await kindsOf(reader, kinds)
+      expect(kinds).toEqual([
+        'manifest',
+        'section-begin',
+        'data',
+        'section-end',
+        'section-begin',
+        'section-end',
+      ])
+      expect(reader.totals).toMatchObject({ frames: 7 })
+    })
+  })
+
+  it('yields what is intact before it fails', async () => {
+    await concluded(true)
+    await using('r', async ({ fd }) => {
+      await using reader = FrameReader.open(fd)
+      const kinds: string[] = []
+      await expect(kindsOf(reader, kinds)).rejects.toMatchObject({ code: 'ERR_VFIO_STREAM_CORRUPT' })
+      expect(kinds).toHaveLength(6)
+    })
+  })
+
+  it('does not hold back a frame for one that is still to come', async () => {
+    const [near, far] = unwrap(binding().streamPair())
+    try {
+      await using writer = FrameWriter.open(near.descriptor)
+      await using reader = FrameReader.open(far.descriptor)
+      const frames = reader.frames()
+      await writer.writeManifest(manifest)
+      expect((await frames.next()).value).toMatchObject({ kind: 'manifest' })
+      await writer.beginSection(1, deviceStateSection())
+      expect((await frames.next()).value).toMatchObject({ kind: 'section-begin' })
+    } finally {
+      await Promise.all([near.close(), far.close()])
+    }
   })
 
   it('begins with a manifest', async () => {
