@@ -5,6 +5,8 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const passed = /^(PATH|HOME|LANG|LC_\w+|CI|FORCE_COLOR|NO_COLOR|TZ|NODE_\w+|UV_\w+|VITEST_\w+|VFIO_\w+)$/
+// How many seconds before the machine is killed its threads are looked at: it takes a while to say where hundreds stand.
+const lookBefore = 20
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const quote = (text) => `'${`${text}`.replaceAll("'", `'\\''`)}'`
 
@@ -35,6 +37,7 @@ export function guestFiles({ options, kernel, modules, token, checkout }) {
     script('init', 'init.sh'),
     script('vm/guest.sh', 'guest.sh'),
     script('vm/devices.sh', 'devices.sh'),
+    script('vm/threads.sh', 'threads.sh'),
     ...early.map((path) => text(`vm/${basename(path)}`, readFileSync(path))),
     text('vm/early-modules', early.map((path) => `${basename(path)}\n`).join('')),
     text(
@@ -46,7 +49,14 @@ export function guestFiles({ options, kernel, modules, token, checkout }) {
     text('vm/writable', options.writable.map((path, n) => `writable${n} ${path}\n`).join('')),
     text(
       'vm/settings',
-      `token=${token}\nmodules=${quote(modules.join(' '))}\nshell=${options.shell ? 1 : ''}\ndirectory=${quote(directory)}\n`,
+      [
+        `token=${token}`,
+        `modules=${quote(modules.join(' '))}`,
+        `shell=${options.shell ? 1 : ''}`,
+        `directory=${quote(directory)}`,
+        `look_after=${Math.max(0, Math.floor(options.timeout - lookBefore))}`,
+        '',
+      ].join('\n'),
     ),
     text('vm/environment', environment),
     text(

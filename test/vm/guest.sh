@@ -1,7 +1,7 @@
 #!/run/vfio-vm/busybox sh
 # SPDX-License-Identifier: MIT
 # The guest's process 1 once it stands on the host's files: mounts, modules, devices; then the command; then its exit code and power off.
-# Speaks to the runner over virtio-serial ports: control (one line each: "say TEXT", "exit CODE"), and stdout, stderr and dmesg, which
+# Speaks to the runner over virtio-serial ports: control (one line each: "say TEXT", "exit CODE", and "alive -" all the time), and stdout, stderr and dmesg, which
 # end with a token that only this run knows.
 vm=/run/vfio-vm
 b=$vm/busybox
@@ -42,6 +42,7 @@ finish() {
   while :; do $b sleep 60; done
 }
 exec 9>"$(port control)"
+while $b sleep 5; do echo 'alive -' >&9; done &
 say "kernel $($b uname -r), $($b nproc) processors, $(($($b awk '/MemTotal/ { print $2 }' /proc/meminfo) / 1024)) MiB"
 
 for module in $modules; do
@@ -68,8 +69,22 @@ pump stdout >"$(port stdout)" &
 out=$!
 pump stderr >"$(port stderr)" &
 err=$!
+# Shortly before the runner kills the machine, which says nothing about who was waiting for what.
+if [ "$look_after" -gt 0 ]; then
+  (
+    exec 9>&-
+    up=$($b cut -d. -f1 /proc/uptime)
+    $b sleep "$((look_after > up ? look_after - up : 1))"
+    {
+      echo "the time is nearly over; where all threads stand:"
+      $b sh $vm/threads.sh
+    } >$vm/stderr
+  ) &
+  look=$!
+fi
 (exec 9>&-; exec $b setsid $b sh $vm/command) >$vm/stdout 2>$vm/stderr
 code=$?
+[ -z "$look" ] || kill "$look"
 # A process that the command left behind may hold the pipes open: that must not hold the run, so the pumps are ended then.
 (
   $b sleep 3

@@ -45,6 +45,7 @@ async function runMachine(options, kernel, modules, directory) {
   writeFileSync(initramfs, cpio(guestFiles({ options, kernel, modules, token, checkout })))
 
   let code
+  let heard
   let dmesg = ''
   const sinks = {
     stdout: untilToken(end, (data) => process.stdout.write(data)),
@@ -56,6 +57,7 @@ async function runMachine(options, kernel, modules, directory) {
       const [, word, text] = /^(\w+) (.*)$/.exec(line) ?? []
       if (word === 'say') say(text)
       else if (word === 'exit') code = Number(text)
+      if (word !== undefined) heard = performance.now()
     }),
   }
   const sockets = {}
@@ -82,7 +84,8 @@ async function runMachine(options, kernel, modules, directory) {
   )
   for (const server of servers) server.close()
   if (options.console) writeFileSync(options.console, machine.console)
-  return verdict({ machine, code, dmesg, sinks, options })
+  const silence = heard === undefined ? undefined : Math.round((performance.now() - heard) / 1000)
+  return verdict({ machine, code, silence, dmesg, sinks, options })
 }
 
 // loglevel 5 lets warnings through to the console, which must be seen even if the guest does not live to send its log. no_timer_check:
@@ -103,7 +106,7 @@ function kernelCommandLine(options) {
   return words.join(' ')
 }
 
-function verdict({ machine, code, dmesg, sinks, options }) {
+function verdict({ machine, code, silence, dmesg, sinks, options }) {
   const log = dmesg || machine.console
   const complaint = kernelComplaint(machine.console) ?? kernelComplaint(dmesg)
   if (complaint) say(`THE KERNEL COMPLAINED:\n${complaint}\nvm: (end of the excerpt)`)
@@ -113,7 +116,8 @@ function verdict({ machine, code, dmesg, sinks, options }) {
     return exitCodes.machineFailed
   }
   if (machine.timedOut) {
-    say(`killed after ${options.timeout} s; the console's end:\n${lastLines()}`)
+    const sign = silence === undefined ? 'it never spoke' : `its last sign of life was ${silence} s before`
+    say(`killed after ${options.timeout} s; ${sign}; the console's end:\n${lastLines()}`)
     return exitCodes.timedOut
   }
   if (code === undefined) {

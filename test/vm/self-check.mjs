@@ -70,9 +70,13 @@ const checks = {
     const { code, stdout } = await vm([], 'sh', '-c', 'sleep 1000 & echo done; exit 0')
     expect(code === 0 && stdout === 'done\n', { code, stdout })
   },
-  async 'a hung guest is killed'() {
-    const { code, stderr } = await vm(['--timeout', '20'], 'sleep', '1000')
-    expect(code === 124 && stderr.includes('killed after 20 s'), { code, stderr })
+  async 'a hung guest is killed, and says before what it was waiting for'() {
+    const { code, stderr } = await vm(['--timeout', '60'], 'sleep', '1000')
+    expect(code === 124 && /killed after 60 s; its last sign of life was \d s before/.test(stderr), {
+      code,
+      stderr,
+    })
+    expect(/process \d+: sleep 1000 *\n +\d+ sleep, S \(sleeping\): .*nanosleep/.test(stderr), stderr)
   },
   async 'a kernel warning fails a run that went well otherwise'() {
     const { code, stderr } = await vm([], 'sh', '-c', 'echo "<4>WARNING: self-check" >/dev/kmsg')
